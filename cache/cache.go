@@ -1,0 +1,335 @@
+package cache
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+// Options adjust a [Cache].
+type Options struct {
+	// Dir is the directory of the cache on the local disk, for this host
+	// and directory alone. It is made if it does not exist.
+	Dir string
+	// Size is the budget of clean contents in bytes; 0: none.
+	Size int64
+	// MinFree is how many bytes of the local disk are left free.
+	MinFree int64
+	// Timeout is how long listings and attributes are believed. 0 asks
+	// every time.
+	Timeout time.Duration
+	// Entries bounds the number of names remembered. Default: 1 million.
+	Entries int
+	// Conflict says what is done when a file has been changed here and on
+	// the host. Default: [KeepBoth].
+	Conflict Policy
+	// UID, GID and Groups are the account's on the host, by which access
+	// is foreseen.
+	UID, GID uint32
+	Groups   []uint32
+	// Hostname names this machine in the names of conflict copies.
+	Hostname string
+	// Logger is told of what a person should know.
+	Logger *slog.Logger
+}
+
+// Cache is a directory of a host with a cache on the local disk.
+//
+// Paths are relative to the directory, slash-separated; "" is the directory
+// itself. Methods return the errors of the [Remote] or of the local disk,
+// which wrap a syscall.Errno.
+//
+// Locks, in the order in which they are taken: names (shared by everything
+// that uses a path on the host for more than one round trip, exclusive for
+// the rename of a directory), File.busy, then for a moment each Cache.mu,
+// File.mu, and those of tree, disk and inodes.
+type Cache struct {
+	remote Remote
+	o      Options
+	log    *slog.Logger
+	disk   *disk
+	tree   *tree
+	ino    *inodes
+	names  gate
+	flight singleflight.Group
+
+	ctx    context.Context // of the mount: ends with Close
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // stores that nobody waits for
+
+	mu    sync.Mutex // guards the fields below
+	files map[uint64]*File
+	live  map[string]map[string]*File // by directory and name
+}
+
+// Open opens the cache of a remote directory, and sends what an earlier
+// mount has left unsent.
+func Open(ctx context.Context, remote Remote, o Options) (*Cache, error) {
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	o.Entries = cmp.Or(o.Entries, 1_000_000)
+	self, _, err := remote.List(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	d, err := openDisk(o.Dir, o.Size, o.MinFree, o.Logger)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cache{
+		remote: remote, o: o, log: o.Logger, disk: d,
+		tree: newTree(o.Entries), ino: newInodes(self.Attr.Dev), names: newGate(),
+		files: map[uint64]*File{}, live: map[string]map[string]*File{},
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.tree.learn("", 0, self, time.Now())
+	if err := c.recover(ctx); err != nil {
+		d.unlock()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Unsent is the error of Close when the host does not have everything. The
+// rest stays in the log, and is sent by the next mount.
+type Unsent struct {
+	Paths []string // on the host
+	Dir   string   // of the log
+	Err   error    // why the first was not sent
+}
+
+func (e *Unsent) Error() string { return "changes were not sent: " + e.Err.Error() }
+func (e *Unsent) Unwrap() error { return e.Err }
+
+// Close sends what is dirty, and closes the cache. Files still open are of
+// no more use.
+func (c *Cache) Close(ctx context.Context) error {
+	c.wg.Wait()
+	var unsent *Unsent
+	for _, f := range c.snapshot() {
+		if err := f.store(ctx); err != nil {
+			if unsent == nil {
+				unsent = &Unsent{Dir: c.disk.dir, Err: err}
+			}
+			unsent.Paths = append(unsent.Paths, f.path())
+		}
+		f.shut()
+	}
+	c.cancel()
+	err := c.disk.close(c.ino)
+	if unsent != nil {
+		return errors.Join(unsent, err)
+	}
+	return err
+}
+
+func (c *Cache) snapshot() []*File {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	all := make([]*File, 0, len(c.files))
+	for _, f := range c.files {
+		all = append(all, f)
+	}
+	return all
+}
+
+// Lookup finds a name: in what is known, or by a listing of its directory,
+// which tells the names beside it and those that do not exist.
+func (c *Cache) Lookup(ctx context.Context, path string) (Entry, error) {
+	if f := c.liveAt(path); f != nil {
+		if a, ok := f.authority(); ok {
+			return Entry{Attr: a}, nil
+		}
+	}
+	e, err := c.entry(ctx, path)
+	if err != nil {
+		return Entry{}, err
+	}
+	return c.out(path, e), nil
+}
+
+// entry is what the host has under a name, at most Timeout ago.
+func (c *Cache) entry(ctx context.Context, path string) (Entry, error) {
+	e, k := c.tree.lookup(path, c.since())
+	if k == unknown && path != "" && c.o.Timeout > 0 {
+		var err error
+		if e, k, err = c.byListing(ctx, path); err != nil {
+			return Entry{}, err
+		}
+	}
+	switch k {
+	case known:
+		return e, nil
+	case absent:
+		return Entry{}, syscall.ENOENT
+	}
+	return c.stat(ctx, path)
+}
+
+// byListing finds a name by listing its directory. It stays unknown in a
+// directory that may be passed through but not read.
+func (c *Cache) byListing(ctx context.Context, path string) (Entry, knowledge, error) {
+	dir, name := split(path)
+	entries, err := c.fetchList(ctx, dir)
+	if errors.Is(err, syscall.EACCES) {
+		return Entry{}, unknown, nil
+	}
+	if err != nil {
+		return Entry{}, unknown, err
+	}
+	if e, k := c.tree.lookup(path, c.since()); k == known {
+		return e, k, nil
+	}
+	if e, ok := find(entries, name); ok {
+		return e, known, nil
+	}
+	return Entry{}, absent, nil
+}
+
+func find(entries []Entry, name string) (Entry, bool) {
+	for _, e := range entries {
+		if e.Name == name {
+			return e, true
+		}
+	}
+	return Entry{}, false
+}
+
+// stat asks the host about one name.
+func (c *Cache) stat(ctx context.Context, path string) (Entry, error) {
+	dir, _ := split(path)
+	stamp, at := c.tree.stampOf(dir), time.Now()
+	e, err := c.remote.Stat(ctx, path)
+	if err != nil {
+		return Entry{}, err
+	}
+	c.tree.learn(path, stamp, e, at)
+	return e, nil
+}
+
+// since is the moment from which on what was learned is believed.
+func (c *Cache) since() time.Time { return time.Now().Add(-c.o.Timeout) }
+
+// Readdir lists a directory.
+func (c *Cache) Readdir(ctx context.Context, dir string) ([]Entry, error) {
+	entries, ok := c.tree.list(dir, c.since())
+	if !ok {
+		var err error
+		if entries, err = c.fetchList(ctx, dir); err != nil {
+			return nil, err
+		}
+	}
+	return c.overlay(dir, entries), nil
+}
+
+// fetchList asks the host for a listing. Those who want the same one at the
+// same time share it; it goes on when one of them gives up.
+func (c *Cache) fetchList(ctx context.Context, dir string) ([]Entry, error) {
+	got := c.flight.DoChan(dir, func() (any, error) {
+		stamp, at := c.tree.stampOf(dir), time.Now()
+		self, entries, err := c.remote.List(c.ctx, dir)
+		if err != nil {
+			return nil, err
+		}
+		c.tree.learnList(dir, stamp, self, entries, at)
+		return entries, nil
+	})
+	select {
+	case r := <-got:
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		return r.Val.([]Entry), nil
+	case <-ctx.Done():
+		return nil, interrupted(ctx)
+	}
+}
+
+// changed says that we have changed something in a directory: a listing
+// under way may not know of it, and is not for those who ask from now on.
+func (c *Cache) changed(paths ...string) {
+	for _, p := range paths {
+		dir, _ := split(p)
+		c.flight.Forget(dir)
+	}
+}
+
+// out is an entry as the cache returns it: with our inode number, and with
+// the attributes of the file as it is open here.
+func (c *Cache) out(path string, e Entry) Entry {
+	id := idOf(e.Attr)
+	e.Attr.Ino = c.ino.number(id)
+	if f := c.byNumber(e.Attr.Ino); f != nil {
+		f.addPath(path)
+		if a, ok := f.authority(); ok {
+			e.Attr = a
+		}
+	}
+	return e
+}
+
+// overlay makes a listing of the host one of ours: with our inode numbers,
+// and with the files that the host does not have yet or not in this state.
+func (c *Cache) overlay(dir string, entries []Entry) []Entry {
+	live := c.liveIn(dir)
+	all := make([]Entry, 0, len(entries)+len(live))
+	for _, e := range entries {
+		delete(live, e.Name)
+		all = append(all, c.out(join(dir, e.Name), e))
+	}
+	for name, f := range live {
+		if a, ok := f.authority(); ok {
+			all = append(all, Entry{Name: name, Attr: a})
+		}
+	}
+	return all
+}
+
+// Getattr gives the attributes of a file by its number, for those that are
+// open here, or else by its path.
+func (c *Cache) Getattr(ctx context.Context, path string, ino uint64) (Attr, error) {
+	if f := c.byNumber(ino); f != nil {
+		if a, ok := f.authority(); ok {
+			return a, nil
+		}
+		path = cmp.Or(f.path(), path)
+	}
+	e, err := c.Lookup(ctx, path)
+	return e.Attr, err
+}
+
+// Readlink gives the target of a symbolic link.
+func (c *Cache) Readlink(ctx context.Context, path string) (string, error) {
+	e, err := c.entry(ctx, path)
+	return e.Target, err
+}
+
+// Forget says that the kernel no longer knows an inode number.
+func (c *Cache) Forget(ino uint64) {
+	if c.byNumber(ino) == nil {
+		c.ino.forget(ino)
+	}
+}
+
+// Statfs describes the file system that holds the directory.
+func (c *Cache) Statfs(ctx context.Context) (Statfs, error) { return c.remote.Statfs(ctx, "") }
+
+// Root is the inode number of the directory itself.
+func (c *Cache) Root() uint64 {
+	e, _ := c.tree.lookup("", time.Time{})
+	return c.ino.number(idOf(e.Attr))
+}
+
+// CacheDir is where the cache is on the local disk.
+func (c *Cache) CacheDir() string { return c.disk.dir }
+
+// isGone tells whether an error says that a name does not exist.
+func isGone(err error) bool {
+	return errors.Is(err, syscall.ENOENT) || errors.Is(err, os.ErrNotExist)
+}

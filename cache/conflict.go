@@ -1,0 +1,116 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+)
+
+// Policy says what is done when a file has been changed here and on the
+// host.
+type Policy int
+
+const (
+	// KeepBoth leaves the host's file under its name, and stores ours
+	// beside it as NAME.conflict-HOST-TIME. The program gets ESTALE.
+	KeepBoth Policy = iota
+	// Local puts ours in the place of the host's.
+	Local
+	// Fail gives the program ESTALE, and keeps ours here, unsent.
+	Fail
+)
+
+// conflict ends a store that met a foreign change of the file. Called with
+// the file locked.
+func (f *File) conflict(ctx context.Context, path string, u Upload) error {
+	if now, err := f.c.remote.Stat(ctx, path); err == nil && sameContents(now.Attr, u.Expect) && u.Expect.Ino != 0 {
+		// Only attributes were changed there: the contents that ours
+		// derive from are still the host's.
+		f.rebase(now.Attr)
+		return f.storeLocked(ctx)
+	}
+	f.c.tree.expire(path)
+	f.c.changed(path)
+	f.c.log.Warn("a file was changed here and on the host", "path", path)
+	switch f.c.o.Conflict {
+	case Local:
+		return f.overrule(ctx, path)
+	case Fail:
+		return syscall.ESTALE
+	}
+	return f.keepBoth(ctx, path)
+}
+
+// rebase says which version of the host the contents derive from.
+func (f *File) rebase(a Attr) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.base = a
+}
+
+// overrule stores ours in the place of whatever the host has.
+func (f *File) overrule(ctx context.Context, path string) error {
+	now, err := f.c.remote.Stat(ctx, path)
+	switch {
+	case isGone(err):
+		f.rebase(Attr{})
+	case err != nil:
+		return err
+	default:
+		f.rebase(now.Attr)
+	}
+	return f.storeLocked(ctx)
+}
+
+// keepBoth stores ours beside the host's. The file that is open here is the
+// copy from then on.
+func (f *File) keepBoth(ctx context.Context, path string) error {
+	copied, err := f.storeAs(ctx, path, "conflict")
+	if err != nil {
+		return err
+	}
+	f.c.log.Warn("our version was stored beside the host's", "path", path, "copy", copied)
+	return syscall.ESTALE
+}
+
+// storeAs gives the file a new name, made of the old one and the reason, and
+// stores it there.
+func (f *File) storeAs(ctx context.Context, path, why string) (string, error) {
+	c := f.c
+	c.ino.gone(f.ino)
+	f.rebase(Attr{})
+	for try := 0; ; try++ {
+		name := copyName(path, why, c.o.Hostname, try)
+		c.unname(f.path())
+		f.addPath(name)
+		f.renote()
+		f.mu.Lock()
+		f.from = nil
+		f.mu.Unlock()
+		u, _, seq, err := f.upload()
+		if err != nil {
+			return "", err
+		}
+		a, err := c.remote.Store(ctx, name, u)
+		if err == nil {
+			return name, f.stored(name, a, seq)
+		}
+		if !errors.Is(err, syscall.ESTALE) || try == 100 {
+			return "", err
+		}
+	}
+}
+
+// copyName is a name beside another that says where it comes from. The
+// original is cut where the whole would be longer than a name can be.
+func copyName(path, why, host string, try int) string {
+	dir, name := split(path)
+	suffix := fmt.Sprintf(".%s-%s-%s", why, host, time.Now().UTC().Format("20060102T150405Z"))
+	if try > 0 {
+		suffix += fmt.Sprintf("-%d", try)
+	}
+	const nameMax = 255
+	return join(dir, name[:min(len(name), nameMax-len(suffix))]+suffix)
+}

@@ -1,0 +1,344 @@
+package cache
+
+import (
+	"context"
+	"path"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// File is a regular file that is open here, or has changes that the host
+// does not have yet. There is one for each inode, however often it is open
+// and under however many names.
+type File struct {
+	c   *Cache
+	ino uint64
+
+	// busy is held, also over the network, by who fetches or stores the
+	// contents or changes the file's names.
+	busy gate
+
+	mu    sync.RWMutex // guards the fields below
+	refs  int          // handles
+	paths []string     // known names; the first is where it is stored. None: gone, or not yet linked
+	base  Attr         // the version on the host that the contents derive from; Ino 0: not there yet
+	attr  Attr         // as it is here
+	obj   *object      // the contents; nil: not here yet
+	racy  bool         // of obj
+	dirty bool         // the host does not have the contents or attributes
+	noted bool         // the log knows that it is dirty
+	seq   uint64       // counts changes of contents, for stores under way
+	from  *origin      // of contents that are a copy of another file's
+}
+
+// origin says that a file's contents are those of a file on the host.
+type origin struct {
+	path string
+	base Attr
+	seq  uint64 // of the copy; a change since makes it void
+}
+
+// acquire gives the File of an inode number to one more handle.
+func (c *Cache) acquire(ino uint64, path string) *File {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f := c.files[ino]
+	if f == nil {
+		f = &File{c: c, ino: ino, busy: newGate()}
+		c.files[ino] = f
+	}
+	f.mu.Lock()
+	f.refs++
+	f.mu.Unlock()
+	if path != "" {
+		c.addPathLocked(f, path)
+	}
+	return f
+}
+
+func (c *Cache) addPathLocked(f *File, name string) {
+	dir, base := split(name)
+	if c.live[dir][base] == f {
+		return
+	}
+	if old := c.live[dir][base]; old != nil {
+		old.removePath(name)
+	}
+	if c.live[dir] == nil {
+		c.live[dir] = map[string]*File{}
+	}
+	c.live[dir][base] = f
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.paths = append(f.paths, name)
+}
+
+func (f *File) removePath(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.paths = slices.DeleteFunc(f.paths, func(p string) bool { return p == name })
+}
+
+// addPath tells a file that is open of another of its names.
+func (f *File) addPath(name string) {
+	f.c.mu.Lock()
+	defer f.c.mu.Unlock()
+	if f.c.files[f.ino] == f {
+		f.c.addPathLocked(f, name)
+	}
+}
+
+// unname takes a name from whatever file is open under it.
+func (c *Cache) unname(name string) *File {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	dir, base := split(name)
+	f := c.live[dir][base]
+	if f == nil {
+		return nil
+	}
+	c.removeLiveLocked(dir, base)
+	f.removePath(name)
+	return f
+}
+
+func (c *Cache) removeLiveLocked(dir, base string) {
+	delete(c.live[dir], base)
+	if len(c.live[dir]) == 0 {
+		delete(c.live, dir)
+	}
+}
+
+// renamed moves the names of open files: of the file itself, or of all
+// below a directory.
+func (c *Cache) renamed(from, to string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, f := range c.files {
+		for _, p := range f.names() {
+			if q, ok := moved(p, from, to); ok {
+				dir, base := split(p)
+				c.removeLiveLocked(dir, base)
+				f.removePath(p)
+				c.addPathLocked(f, q)
+				f.renote()
+			}
+		}
+	}
+}
+
+// moved is the new path of what was at p or below it.
+func moved(p, from, to string) (string, bool) {
+	if p == from {
+		return to, true
+	}
+	if len(p) > len(from) && p[:len(from)] == from && p[len(from)] == '/' {
+		return to + p[len(from):], true
+	}
+	return "", false
+}
+
+func (f *File) names() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.paths)
+}
+
+// path is where the file is on the host, "" if it has no name.
+func (f *File) path() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.pathLocked()
+}
+
+func (f *File) pathLocked() string {
+	if len(f.paths) == 0 {
+		return ""
+	}
+	return f.paths[0]
+}
+
+// liveAt is the open file under a name.
+func (c *Cache) liveAt(name string) *File {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	dir, base := split(name)
+	return c.live[dir][base]
+}
+
+func (c *Cache) byNumber(ino uint64) *File {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.files[ino]
+}
+
+// liveIn is a copy of the open files in a directory.
+func (c *Cache) liveIn(dir string) map[string]*File {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m := make(map[string]*File, len(c.live[dir]))
+	for name, f := range c.live[dir] {
+		m[name] = f
+	}
+	return m
+}
+
+// authority gives the attributes of a file of which we know better than the
+// host: it has changes, or is not there (any more).
+func (f *File) authority() (Attr, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.dirty || f.obj != nil && (f.base.Ino == 0 || len(f.paths) == 0) {
+		return f.attrLocked(), true
+	}
+	return Attr{}, false
+}
+
+// attrLocked are the attributes as a program is to see them.
+func (f *File) attrLocked() Attr {
+	a := f.attr
+	a.Ino = f.ino
+	if f.dirty && f.obj != nil {
+		a.Block = f.obj.blocks()
+	}
+	if len(f.paths) == 0 {
+		a.Nlink = 0
+	}
+	return a
+}
+
+// release is the end of a handle. Changes that are still there (a mapping
+// may write after the last close) are sent by somebody nobody waits for. A
+// file that is clean goes into the books of the disk.
+func (f *File) release() {
+	f.mu.Lock()
+	f.refs--
+	send := f.refs == 0 && f.dirty && len(f.paths) > 0
+	f.mu.Unlock()
+	if send {
+		f.c.wg.Go(func() {
+			if err := f.store(f.c.ctx); err != nil {
+				f.c.log.Warn("a file could not be stored; its contents are kept here", "path", f.path(), "err", err)
+			}
+			f.retire()
+		})
+		return
+	}
+	f.retire()
+}
+
+// retire lets go of a file that is not open any more and has nothing to
+// send.
+func (f *File) retire() {
+	c := f.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	named := len(f.paths) > 0
+	if f.refs > 0 || f.dirty && named || c.files[f.ino] != f {
+		return
+	}
+	delete(c.files, f.ino)
+	for _, p := range f.paths {
+		dir, base := split(p)
+		c.removeLiveLocked(dir, base)
+	}
+	f.putAwayLocked(named)
+}
+
+// putAwayLocked gives complete clean contents to the books, and removes all
+// others.
+func (f *File) putAwayLocked(named bool) {
+	if f.obj == nil {
+		return
+	}
+	if named && !f.dirty && f.base.Ino != 0 {
+		f.c.disk.keep(f.obj, f.base, f.racy)
+		f.c.compact()
+	} else {
+		f.unnoteLocked()
+		f.c.disk.discard(f.obj)
+	}
+	f.obj = nil
+}
+
+// compact rewrites the index when most of it is history.
+func (c *Cache) compact() {
+	if !c.disk.grown() {
+		return
+	}
+	if err := c.disk.rewrite(c.ino); err != nil {
+		c.log.Warn("the index of the cache cannot be written", "err", err)
+	}
+}
+
+// shut closes a file at the end of the mount; changes stay in the log.
+func (f *File) shut() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.obj == nil:
+	case f.dirty && len(f.paths) > 0:
+		f.obj.close()
+		f.obj = nil
+	default:
+		f.putAwayLocked(len(f.paths) > 0)
+	}
+}
+
+// noteLocked writes down that the file is dirty, before it becomes so.
+func (f *File) noteLocked(flushed bool) error {
+	r := record{Object: f.obj.name, Path: []byte(f.pathLocked()), Base: f.base, Mode: f.attr.Mode, Mtime: f.attr.Mtime, Flushed: flushed}
+	if len(f.paths) == 0 {
+		return nil
+	}
+	if err := f.c.disk.note(r); err != nil {
+		return err
+	}
+	f.noted = true
+	return nil
+}
+
+func (f *File) unnoteLocked() {
+	if f.noted {
+		f.c.disk.unnote(f.obj.name)
+		f.noted = false
+	}
+}
+
+// renote brings the log up to date with a new name.
+func (f *File) renote() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.noted {
+		return
+	}
+	if err := f.noteLocked(false); err != nil {
+		f.c.log.Warn("the log cannot be written", "path", path.Base(f.pathLocked()), "err", err)
+	}
+}
+
+// touchLocked says that the contents change now.
+func (f *File) touchLocked() error {
+	if !f.dirty {
+		if err := f.noteLocked(false); err != nil {
+			return err
+		}
+		f.dirty = true
+	}
+	f.seq++
+	now := time.Now().UnixNano()
+	f.attr.Mtime, f.attr.Ctime = now, now
+	return nil
+}
+
+// lock takes the file for something that uses the network.
+func (f *File) lock(ctx context.Context) (func(), error) { return f.busy.exclude(ctx) }
+
+func newAttr(mode uint32, o Options) Attr {
+	now := time.Now().UnixNano()
+	return Attr{Mode: syscall.S_IFREG | mode&07777, Nlink: 1, UID: o.UID, GID: o.GID, Atime: now, Mtime: now, Ctime: now}
+}

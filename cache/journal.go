@@ -1,0 +1,124 @@
+package cache
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path"
+	"sort"
+	"strings"
+)
+
+// record says, on the disk, that an object holds something the host does not
+// have yet. It is written before the first changed byte, and removed when
+// the host has everything. Names are bytes, not text.
+type record struct {
+	Object  string
+	Path    []byte
+	Base    Attr // the version the changes are based on; Ino 0: there was no file
+	Mode    uint32
+	Mtime   int64 // 0: the object's own
+	Flushed bool  // the program has closed or synced the file
+}
+
+const recordSuffix = ".json"
+
+// note writes the record of an object, in the place of an older one.
+func (d *disk) note(r record) error {
+	text, err := json.Marshal(r)
+	if err != nil {
+		return err
+	}
+	name := path.Join("log", r.Object+recordSuffix)
+	tmp := path.Join("log", r.Object+".new")
+	sum := fmt.Appendf(nil, "%08x ", crc32.ChecksumIEEE(text))
+	if err := d.root.WriteFile(tmp, append(sum, text...), 0o600); err != nil {
+		return err
+	}
+	return d.root.Rename(tmp, name)
+}
+
+// unnote removes the record of an object.
+func (d *disk) unnote(object string) {
+	err := d.root.Remove(path.Join("log", object+recordSuffix))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		d.log.Warn("a record of the log cannot be removed", "object", object, "err", err)
+	}
+}
+
+// records reads the log. A damaged record is reported and set aside; its
+// object stays too.
+func (d *disk) records() ([]record, error) {
+	dir, err := d.root.Open("log")
+	if err != nil {
+		return nil, err
+	}
+	names, err := dir.Readdirnames(-1)
+	dir.Close()
+	if err != nil {
+		return nil, err
+	}
+	sort.Strings(names)
+	var all []record
+	for _, name := range names {
+		if !strings.HasSuffix(name, recordSuffix) {
+			continue
+		}
+		r, err := d.readRecord(path.Join("log", name))
+		if err != nil {
+			d.log.Warn("a record of unsent changes is damaged; its contents are kept",
+				"dir", d.dir, "object", strings.TrimSuffix(name, recordSuffix), "err", err)
+			r = record{Object: strings.TrimSuffix(name, recordSuffix)}
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+func (d *disk) readRecord(name string) (record, error) {
+	f, err := d.root.Open(name)
+	if err != nil {
+		return record{}, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, 64<<10))
+	if err != nil {
+		return record{}, err
+	}
+	return decodeRecord(b)
+}
+
+func decodeRecord(b []byte) (record, error) {
+	var r record
+	var sum uint32
+	if len(b) < 9 {
+		return r, errors.New("too short")
+	}
+	if _, err := fmt.Sscanf(string(b[:9]), "%08x ", &sum); err != nil || sum != crc32.ChecksumIEEE(b[9:]) {
+		return r, errors.New("wrong checksum")
+	}
+	if err := json.Unmarshal(b[9:], &r); err != nil {
+		return r, err
+	}
+	if r.Object == "" || strings.ContainsAny(r.Object, "/.") || !validPath(string(r.Path)) {
+		return record{}, errors.New("a name that cannot be")
+	}
+	return r, nil
+}
+
+// validPath tells whether a path is one that the cache makes: relative,
+// without empty, "." or ".." components.
+func validPath(p string) bool {
+	if p == "" || strings.ContainsRune(p, 0) {
+		return false
+	}
+	for c := range strings.SplitSeq(p, "/") {
+		if c == "" || c == "." || c == ".." {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,356 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"syscall"
+)
+
+// Create makes a regular file and opens it. With O_EXCL it is made on the
+// host at once, exclusively; else the host gets it with the first flush,
+// unless the directory looks as if it would refuse. EEXIST says that the
+// name is taken.
+func (c *Cache) Create(ctx context.Context, path string, flags int, mode uint32) (*Handle, error) {
+	leave, err := c.names.share(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	base := Attr{}
+	if flags&syscall.O_EXCL != 0 || !c.creatable(ctx, path) {
+		if base, err = c.remote.Create(ctx, path, mode); err != nil {
+			return nil, c.failed(err, path)
+		}
+		c.tree.put(path, Entry{Attr: base})
+		c.changed(path)
+	} else if _, err := c.entry(ctx, path); err == nil {
+		return nil, syscall.EEXIST
+	}
+	return c.created(path, flags, mode, base)
+}
+
+// creatable tells whether the directory of a path seems to let us make a
+// file in it.
+func (c *Cache) creatable(ctx context.Context, path string) bool {
+	dir, _ := split(path)
+	e, err := c.entry(ctx, dir)
+	return err == nil && len(path)-len(dir) <= 255 && c.bitsPermit(e.Attr, mayWrite|mayExec)
+}
+
+// created opens a new file, empty here and on the host, or not there yet.
+func (c *Cache) created(path string, flags int, mode uint32, base Attr) (*Handle, error) {
+	o, err := c.disk.create()
+	if err != nil {
+		return nil, err
+	}
+	ino := uint64(0)
+	if base.Ino != 0 {
+		ino = c.ino.number(idOf(base))
+	} else {
+		ino = c.ino.fresh()
+	}
+	h := newHandle(flags)
+	h.f = c.acquire(ino, path)
+	f := h.f
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.obj, f.base, f.attr = o, base, base
+	if base.Ino != 0 {
+		return h, nil
+	}
+	f.attr = newAttr(mode, c.o)
+	if path == "" {
+		return h, nil
+	}
+	if err := f.touchLocked(); err != nil {
+		go f.release()
+		return nil, err
+	}
+	return h, nil
+}
+
+// Tmpfile makes a file without a name, which a Link can give it.
+func (c *Cache) Tmpfile(flags int, mode uint32) (*Handle, error) {
+	return c.created("", flags, mode, Attr{})
+}
+
+// Mkdir makes a directory.
+func (c *Cache) Mkdir(ctx context.Context, path string, mode uint32) (Entry, error) {
+	return c.made(path, "", func() (Attr, error) { return c.remote.Mkdir(ctx, path, mode) })
+}
+
+// Mknod makes a FIFO or a device.
+func (c *Cache) Mknod(ctx context.Context, path string, mode, rdev uint32) (Entry, error) {
+	return c.made(path, "", func() (Attr, error) { return c.remote.Mknod(ctx, path, mode, rdev) })
+}
+
+// Symlink makes a symbolic link.
+func (c *Cache) Symlink(ctx context.Context, target, path string) (Entry, error) {
+	return c.made(path, target, func() (Attr, error) { return c.remote.Symlink(ctx, target, path) })
+}
+
+// made takes in a name that the host has made.
+func (c *Cache) made(path, target string, make func() (Attr, error)) (Entry, error) {
+	if f := c.liveAt(path); f != nil {
+		if _, ours := f.authority(); ours {
+			return Entry{}, syscall.EEXIST
+		}
+	}
+	a, err := make()
+	if err != nil {
+		return Entry{}, c.failed(err, path)
+	}
+	e := Entry{Target: target, Attr: a}
+	c.tree.put(path, e)
+	c.changed(path)
+	return c.out(path, e), nil
+}
+
+// failed is the error of a change that the host refused: what we know of
+// the name may be the reason, and is not believed any longer.
+func (c *Cache) failed(err error, paths ...string) error {
+	for _, p := range paths {
+		c.tree.expire(p)
+		if isGone(err) || errors.Is(err, syscall.EEXIST) || errors.Is(err, syscall.ENOTEMPTY) {
+			c.tree.forget(p)
+		}
+		c.changed(p)
+	}
+	return err
+}
+
+// Link gives a file one more name.
+func (c *Cache) Link(ctx context.Context, path string, ino uint64, link string) (Entry, error) {
+	if f := c.byNumber(ino); f != nil {
+		return c.linkOpen(ctx, f, link)
+	}
+	was, err := c.entry(ctx, path)
+	if err != nil {
+		return Entry{}, err
+	}
+	a, err := c.remote.Link(ctx, path, link)
+	if err != nil {
+		return Entry{}, c.failed(err, path, link)
+	}
+	c.disk.rebind(was.Attr, a)
+	return c.linked(path, link, Entry{Target: was.Target, Attr: a}), nil
+}
+
+// linked takes in a new name of a file.
+func (c *Cache) linked(path, link string, e Entry) Entry {
+	c.tree.expireLinks(idOf(e.Attr))
+	c.tree.put(link, e)
+	if path != "" {
+		c.tree.put(path, e)
+	}
+	c.changed(path, link)
+	return c.out(link, e)
+}
+
+// linkOpen links a file that is open. The host must have it first; one
+// without a name is stored under the new one.
+func (c *Cache) linkOpen(ctx context.Context, f *File, link string) (Entry, error) {
+	leave, err := c.names.share(ctx)
+	if err != nil {
+		return Entry{}, err
+	}
+	defer leave()
+	unlock, err := f.lock(ctx)
+	if err != nil {
+		return Entry{}, err
+	}
+	defer unlock()
+	path := f.path()
+	if path == "" {
+		return c.linkFirst(ctx, f, link)
+	}
+	if err := f.exists(ctx); err != nil {
+		return Entry{}, err
+	}
+	a, err := c.remote.Link(ctx, path, link)
+	if err != nil {
+		return Entry{}, c.failed(err, path, link)
+	}
+	f.rebound(a)
+	return c.linked(path, link, Entry{Attr: a}), nil
+}
+
+// linkFirst gives a file without a name its first.
+func (c *Cache) linkFirst(ctx context.Context, f *File, link string) (Entry, error) {
+	f.mu.Lock()
+	lost := f.base.Ino != 0
+	f.mu.Unlock()
+	if lost {
+		return Entry{}, syscall.ENOENT // was removed, as linkat(2) says
+	}
+	f.addPath(link)
+	f.mu.Lock()
+	err := f.touchLocked()
+	f.mu.Unlock()
+	if err == nil {
+		u, _, seq, uerr := f.upload()
+		if err = uerr; err == nil {
+			var a Attr
+			if a, err = c.remote.Store(ctx, link, u); err == nil {
+				err = f.stored(link, a, seq)
+			}
+		}
+	}
+	if err != nil {
+		c.unname(link)
+		if errors.Is(err, syscall.ESTALE) {
+			err = syscall.EEXIST
+		}
+		return Entry{}, c.failed(err, link)
+	}
+	return Entry{Attr: f.seen()}, nil
+}
+
+// seen are the attributes as a program is to see them.
+func (f *File) seen() Attr {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.attrLocked()
+}
+
+// exists stores a file that the host does not have at all yet. Called with
+// the file locked.
+func (f *File) exists(ctx context.Context) error {
+	f.mu.RLock()
+	there := f.base.Ino != 0
+	f.mu.RUnlock()
+	if there {
+		return nil
+	}
+	return f.storeLocked(ctx)
+}
+
+// rebound takes in the attributes after a change of ours that left the
+// contents alone.
+func (f *File) rebound(a Attr) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !sameContents(f.base, a) {
+		return // a foreign change, to be met by the next open or store
+	}
+	f.base = a
+	if !f.dirty {
+		f.attr = a
+		return
+	}
+	f.attr.Nlink, f.attr.Ctime, f.attr.UID, f.attr.GID = a.Nlink, a.Ctime, a.UID, a.GID
+	if err := f.noteLocked(false); err != nil {
+		f.c.log.Warn("the log cannot be written", "err", err)
+	}
+}
+
+// Unlink removes a name. A file that is open stays usable by its handles.
+func (c *Cache) Unlink(ctx context.Context, path string) error {
+	f := c.liveAt(path)
+	if f == nil {
+		return c.unlinkClosed(ctx, path)
+	}
+	leave, err := c.names.share(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	unlock, err := f.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return c.unlinkOpen(ctx, f, path)
+}
+
+func (c *Cache) unlinkClosed(ctx context.Context, path string) error {
+	e, k := c.tree.lookup(path, c.since())
+	if err := c.remote.Remove(ctx, path); err != nil {
+		return c.failed(err, path)
+	}
+	c.tree.remove(path)
+	c.changed(path)
+	if k != known {
+		return nil
+	}
+	if isRegular(e.Attr) && e.Attr.Nlink > 1 {
+		c.tree.expireLinks(idOf(e.Attr))
+		return nil
+	}
+	c.disk.drop(idOf(e.Attr))
+	c.ino.gone(c.ino.number(idOf(e.Attr)))
+	return nil
+}
+
+// unlinkOpen removes a name of a file that is open or dirty.
+func (c *Cache) unlinkOpen(ctx context.Context, f *File, path string) error {
+	f.mu.RLock()
+	base := f.base
+	f.mu.RUnlock()
+	if base.Ino != 0 {
+		if err := c.keepName(ctx, f, base, path); err != nil {
+			return err
+		}
+		if err := c.remote.Remove(ctx, path); err != nil {
+			return c.failed(err, path)
+		}
+	}
+	c.tree.remove(path)
+	c.changed(path)
+	c.unname(path)
+	c.lost(ctx, f, base)
+	return nil
+}
+
+// keepName sees to it that a file that keeps other names is known under one
+// of them, or at least has its changes stored while it has this one.
+func (c *Cache) keepName(ctx context.Context, f *File, base Attr, path string) error {
+	if base.Nlink <= 1 || len(f.names()) > 1 {
+		return nil
+	}
+	if other, ok := c.tree.otherName(idOf(base), path); ok {
+		f.addPath(other)
+		return nil
+	}
+	return f.storeLocked(ctx)
+}
+
+// lost takes in that a file has lost a name: its last, or one of several.
+func (c *Cache) lost(ctx context.Context, f *File, base Attr) {
+	if base.Nlink > 1 {
+		c.tree.expireLinks(idOf(base))
+		if other := f.path(); other != "" {
+			if e, err := c.stat(ctx, other); err == nil && idOf(e.Attr) == idOf(base) {
+				f.rebound(e.Attr)
+				f.renote()
+				return
+			}
+		}
+	}
+	if f.path() == "" {
+		c.ino.gone(f.ino)
+		f.mu.Lock()
+		f.unnoteLocked()
+		f.mu.Unlock()
+		f.retire()
+	}
+}
+
+// Rmdir removes an empty directory.
+func (c *Cache) Rmdir(ctx context.Context, path string) error {
+	for _, f := range c.liveIn(path) {
+		if _, ours := f.authority(); ours {
+			return syscall.ENOTEMPTY
+		}
+	}
+	e, k := c.tree.lookup(path, c.since())
+	if err := c.remote.Rmdir(ctx, path); err != nil {
+		return c.failed(err, path)
+	}
+	c.tree.remove(path)
+	c.changed(path)
+	if k == known {
+		c.ino.gone(c.ino.number(idOf(e.Attr)))
+	}
+	return nil
+}

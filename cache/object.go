@@ -1,0 +1,128 @@
+package cache
+
+import (
+	"crypto/rand"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+)
+
+// object is one file on the local disk that holds the contents of a file of
+// the host. Its name says nothing: names of the host never become local
+// ones.
+type object struct {
+	name string
+	f    *os.File
+}
+
+func (d *disk) create() (*object, error) {
+	name := strings.ToLower(rand.Text())
+	f, err := d.objects.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return &object{name, f}, nil
+}
+
+func (d *disk) open(name string) (*object, error) {
+	f, err := d.objects.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &object{name, f}, nil
+}
+
+func (o *object) close() { o.f.Close() }
+
+func (o *object) size() (int64, error) {
+	st, err := o.f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return st.Size(), nil
+}
+
+// blocks is the space the object takes, in units of 512 bytes.
+func (o *object) blocks() int64 {
+	var st syscall.Stat_t
+	if syscall.Fstat(int(o.f.Fd()), &st) != nil {
+		return 0
+	}
+	return st.Blocks
+}
+
+// sparseWriter writes a stream from the beginning of an object, leaving
+// holes where the stream has nothing but zeros.
+type sparseWriter struct {
+	o   *object
+	off int64
+}
+
+const holeSize = 64 << 10
+
+func (w *sparseWriter) Write(p []byte) (int, error) {
+	n := 0
+	for n < len(p) {
+		part := p[n:min(n+holeSize, len(p))]
+		if !(len(part) == holeSize && allZero(part)) {
+			if _, err := w.o.f.WriteAt(part, w.off); err != nil {
+				return n, err
+			}
+		}
+		w.off += int64(len(part))
+		n += len(part)
+	}
+	return n, nil
+}
+
+// finish makes a hole at the end part of the file.
+func (w *sparseWriter) finish(size int64) error {
+	if w.off != size {
+		return io.ErrUnexpectedEOF
+	}
+	return w.o.f.Truncate(size)
+}
+
+func allZero(p []byte) bool {
+	for _, b := range p {
+		if b != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// copyObject copies the first size bytes of an object on the local disk,
+// without moving data where its file system can share them.
+func (d *disk) copyObject(from *object, size int64) (*object, error) {
+	to, err := d.create()
+	if err != nil {
+		return nil, err
+	}
+	if err := copyRange(to.f, from.f, size); err != nil {
+		d.discard(to)
+		return nil, err
+	}
+	return to, nil
+}
+
+func copyRange(to, from *os.File, size int64) error {
+	if _, err := io.Copy(io.NewOffsetWriter(to, 0), io.NewSectionReader(from, 0, size)); err != nil {
+		return err
+	}
+	return to.Truncate(size)
+}
+
+// discard removes an object that nobody refers to.
+func (d *disk) discard(o *object) {
+	o.close()
+	d.removeFile(o.name)
+}
+
+func (d *disk) removeFile(name string) {
+	if err := d.objects.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+		d.log.Warn("a file of the cache cannot be removed", "name", name, "err", err)
+	}
+}

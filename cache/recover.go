@@ -1,0 +1,147 @@
+package cache
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"syscall"
+)
+
+// recover takes over what an earlier mount has left: clean contents, inode
+// numbers, and the changes that it did not send. These are sent now. What
+// cannot be sent stays in the log.
+func (c *Cache) recover(ctx context.Context) error {
+	logged, err := c.disk.records()
+	if err != nil {
+		return err
+	}
+	objects := map[string]bool{}
+	for _, r := range logged {
+		objects[r.Object] = true
+	}
+	if err := c.disk.load(objects, c.ino); err != nil {
+		return err
+	}
+	for _, r := range logged {
+		if len(r.Path) == 0 {
+			continue // damaged: kept, and said
+		}
+		if err := c.resume(ctx, r); err != nil {
+			c.log.Warn("a file of an earlier mount could not be stored; its contents are kept here",
+				"path", string(r.Path), "dir", c.disk.dir, "object", r.Object, "err", err)
+		}
+	}
+	return nil
+}
+
+// resume sends what one record tells of.
+func (c *Cache) resume(ctx context.Context, r record) error {
+	f, err := c.reopen(r)
+	if err != nil {
+		return err
+	}
+	defer f.release()
+	leave, err := c.names.share(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return f.resend(ctx, r)
+}
+
+// reopen makes a File of a record.
+func (c *Cache) reopen(r record) (*File, error) {
+	o, err := c.disk.open(r.Object)
+	if errors.Is(err, syscall.ENOENT) {
+		c.disk.unnote(r.Object)
+		return nil, err
+	}
+	if err != nil {
+		return nil, err
+	}
+	st, err := o.f.Stat()
+	if err != nil {
+		o.close()
+		return nil, err
+	}
+	ino := uint64(0)
+	if r.Base.Ino != 0 {
+		ino = c.ino.number(idOf(r.Base))
+	} else {
+		ino = c.ino.fresh()
+	}
+	f := c.acquire(ino, string(r.Path))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.obj, f.base, f.dirty, f.noted = o, r.Base, true, true
+	f.attr = newAttr(r.Mode, c.o)
+	f.attr.Size, f.attr.Mtime = st.Size(), st.ModTime().UnixNano()
+	if r.Flushed {
+		f.attr.Mtime = r.Mtime
+	}
+	return f, nil
+}
+
+// resend stores a file of an earlier mount. What a program had closed goes
+// to its name; so does a new file. What was being written over an older
+// version when the mount died is kept as a copy beside it.
+func (f *File) resend(ctx context.Context, r record) error {
+	path := f.path()
+	if r.Flushed {
+		if a, ok := f.arrived(ctx, path); ok {
+			return f.stored(path, a, f.sequence())
+		}
+	}
+	if !r.Flushed && r.Base.Ino != 0 {
+		name, err := f.storeAs(ctx, path, "recovered")
+		if err == nil {
+			f.c.log.Warn("a file was being written when an earlier mount died; what it had is stored as a copy", "path", path, "copy", name)
+		}
+		return err
+	}
+	err := f.storeLocked(ctx)
+	if errors.Is(err, syscall.ESTALE) && !f.unsent() {
+		return nil // both were kept, and it was said
+	}
+	return err
+}
+
+func (f *File) sequence() uint64 {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.seq
+}
+
+// arrived tells whether the host has the very contents already: the mount
+// died between the store and the note of it.
+func (f *File) arrived(ctx context.Context, path string) (Attr, bool) {
+	now, err := f.c.remote.Stat(ctx, path)
+	f.mu.RLock()
+	size, base := f.attr.Size, f.base
+	f.mu.RUnlock()
+	if err != nil || !isRegular(now.Attr) || now.Attr.Size != size || sameVersion(now.Attr, base) {
+		return Attr{}, false
+	}
+	same := &comparer{f: f}
+	got, err := f.c.remote.Fetch(ctx, path, Attr{}, func(Attr) (io.Writer, error) {
+		*same = comparer{f: f}
+		return same, nil
+	})
+	return got, err == nil && !same.differs
+}
+
+// comparer compares what is written to it with a file's contents.
+type comparer struct {
+	f       *File
+	off     int64
+	differs bool
+}
+
+func (c *comparer) Write(p []byte) (int, error) {
+	ours := make([]byte, len(p))
+	n, _ := c.f.obj.f.ReadAt(ours, c.off)
+	c.differs = c.differs || !bytes.Equal(ours[:n], p)
+	c.off += int64(len(p))
+	return len(p), nil
+}

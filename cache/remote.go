@@ -1,0 +1,118 @@
+package cache
+
+import (
+	"context"
+	"io"
+	"syscall"
+)
+
+// Remote is the host as the cache sees it: one directory with everything
+// below. Paths are relative to it, slash-separated and clean; "" is the
+// directory itself. Every method is a round trip or two; errors wrap a
+// syscall.Errno. ESTALE says that a file is not the version expected.
+//
+// The interface is stated in aliases of plain structs, so that a package
+// that talks to hosts can meet it without importing this one.
+type Remote interface {
+	Stat(ctx context.Context, path string) (Entry, error)
+	List(ctx context.Context, path string) (self Entry, entries []Entry, err error)
+	Fetch(ctx context.Context, path string, have Attr, begin func(Attr) (io.Writer, error)) (Attr, error)
+
+	Store(ctx context.Context, path string, u Upload) (Attr, error)
+	Create(ctx context.Context, path string, mode uint32) (Attr, error)
+	Mkdir(ctx context.Context, path string, mode uint32) (Attr, error)
+	Mknod(ctx context.Context, path string, mode, rdev uint32) (Attr, error)
+	Symlink(ctx context.Context, target, path string) (Attr, error)
+	Link(ctx context.Context, path, link string) (Attr, error)
+	Remove(ctx context.Context, path string) error
+	Rmdir(ctx context.Context, path string) error
+	Rename(ctx context.Context, from, to string, flags uint32) (Attr, error)
+	Setattr(ctx context.Context, path string, ch Change) (Attr, error)
+	Truncate(ctx context.Context, path string, have Attr, size int64) (Attr, error)
+
+	Access(ctx context.Context, path string, mask uint32) error
+	Statfs(ctx context.Context, path string) (Statfs, error)
+
+	// Clock gives a time in nanoseconds since 1970 that is certainly past
+	// by the clock that stamps the files.
+	Clock() int64
+}
+
+// Attr are the attributes of a file. From a Remote, Dev and Ino are the
+// host's; what the cache returns has its own stable inode number in Ino.
+type Attr = struct {
+	Mode  uint32 // file type and permission bits, as st_mode on Linux
+	Nlink uint32
+	UID   uint32
+	GID   uint32
+	Rdev  uint32 // of a device, in the kernel's encoding (major<<8 | minor for small numbers)
+	Dev   uint64
+	Ino   uint64
+	Size  int64 // bytes
+	Block int64 // allocated, in units of 512 bytes
+	Atime int64 // nanoseconds since 1970
+	Mtime int64 // nanoseconds since 1970
+	Ctime int64 // nanoseconds since 1970
+}
+
+// Entry is a name in a directory with what is known of it.
+type Entry = struct {
+	Name   string
+	Target string // where a symbolic link points, verbatim
+	Attr   Attr
+}
+
+// Change says which attributes are to be set: those whose pointer is not
+// nil. Times are nanoseconds since 1970.
+type Change = struct {
+	Mode         *uint32 // permission bits, 07777
+	UID, GID     *uint32
+	Atime, Mtime *int64
+}
+
+// Upload is a store: the new contents of a file and what goes with them.
+type Upload = struct {
+	Contents io.Reader
+	Size     int64  // of Contents, in bytes
+	Mode     uint32 // permission bits
+	Mtime    int64  // nanoseconds since 1970
+	// Expect is the version of the file that the contents replace; a zero
+	// one says that there must be no file yet.
+	Expect Attr
+	// From, if not "", is a file of the remote that has the contents as
+	// long as it is the version FromHave: they are copied there, and
+	// Contents is not used.
+	From     string
+	FromHave Attr
+}
+
+// Statfs describes a file system, as statvfs(3) does.
+type Statfs = struct {
+	Bsize   uint32 // fragment size, the unit of the block counts
+	Blocks  uint64
+	Bfree   uint64
+	Bavail  uint64
+	Files   uint64
+	Ffree   uint64
+	Namelen uint32
+}
+
+// fileID is a file's identity on the host.
+type fileID struct{ dev, ino uint64 }
+
+func idOf(a Attr) fileID { return fileID{a.Dev, a.Ino} }
+
+// sameVersion tells whether two attributes describe the same contents: the
+// same inode, that nobody has written to or changed in between.
+func sameVersion(a, b Attr) bool {
+	return sameContents(a, b) && a.Ctime == b.Ctime
+}
+
+// sameContents is sameVersion over a change of attributes that was our own
+// doing: the status change time may differ.
+func sameContents(a, b Attr) bool {
+	return a.Ino == b.Ino && a.Dev == b.Dev && a.Size == b.Size && a.Mtime == b.Mtime
+}
+
+func isRegular(a Attr) bool { return a.Mode&syscall.S_IFMT == syscall.S_IFREG }
+func isDir(a Attr) bool     { return a.Mode&syscall.S_IFMT == syscall.S_IFDIR }

@@ -1,0 +1,140 @@
+package cache
+
+import (
+	"context"
+	"syscall"
+)
+
+// Flags of Rename, with the values of renameat2(2).
+const (
+	NoReplace = 1
+	Exchange  = 2
+)
+
+// Rename is renameat2(2).
+func (c *Cache) Rename(ctx context.Context, from, to string, flags uint32) error {
+	was, err := c.Lookup(ctx, from)
+	if err != nil {
+		return err
+	}
+	enter := c.names.share
+	if isDir(was.Attr) || flags&Exchange != 0 {
+		enter = c.names.exclude // paths of other files change too
+	}
+	leave, err := enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	unlock, err := lockAll(ctx, c.liveAt(from), c.liveAt(to))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return c.rename(ctx, from, to, flags)
+}
+
+// lockAll locks files in the order of their numbers; some may be nil.
+func lockAll(ctx context.Context, a, b *File) (func(), error) {
+	if b != nil && (a == nil || b.ino < a.ino) {
+		a, b = b, a
+	}
+	if a == nil {
+		return func() {}, nil
+	}
+	unlockA, err := a.lock(ctx)
+	if err != nil || b == nil || a == b {
+		return unlockA, err
+	}
+	unlockB, err := b.lock(ctx)
+	if err != nil {
+		unlockA()
+		return nil, err
+	}
+	return func() { unlockB(); unlockA() }, nil
+}
+
+func (c *Cache) rename(ctx context.Context, from, to string, flags uint32) error {
+	src, dst := c.liveAt(from), c.liveAt(to)
+	for _, f := range []*File{src, dst} {
+		if f == nil || f == dst && flags == 0 {
+			continue
+		}
+		if err := f.exists(ctx); err != nil {
+			return err
+		}
+	}
+	if dst != nil {
+		if _, ours := dst.authority(); ours && flags&NoReplace != 0 {
+			return syscall.EEXIST
+		}
+	}
+	if flags == 0 && dst != nil && dst != src {
+		if err := c.keepName(ctx, dst, dst.baseAttr(), to); err != nil {
+			return err
+		}
+	}
+	old, known1 := c.tree.lookup(from, c.since())
+	over, known2 := c.tree.lookup(to, c.since())
+	a, err := c.remote.Rename(ctx, from, to, flags)
+	if err != nil {
+		return c.failed(err, from, to)
+	}
+	defer c.changed(from, to)
+	if flags&Exchange != 0 {
+		c.exchanged(from, to)
+		return nil
+	}
+	if known1 == known && known2 == known && idOf(old.Attr) == idOf(over.Attr) && isRegular(old.Attr) {
+		return nil // two names of one file: rename(2) does nothing
+	}
+	c.replaced(ctx, dst, over, known2, to)
+	c.tree.move(from, to, a)
+	c.renamed(from, to)
+	if src != nil {
+		src.rebound(a)
+	} else if known1 == known {
+		c.disk.rebind(old.Attr, a)
+	}
+	if a.Nlink > 1 && isRegular(a) {
+		c.tree.expireLinks(idOf(a))
+		c.tree.put(to, Entry{Attr: a})
+	}
+	return nil
+}
+
+func (f *File) baseAttr() Attr {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.base
+}
+
+// replaced takes in that a rename has taken the name of what was there.
+func (c *Cache) replaced(ctx context.Context, dst *File, over Entry, k knowledge, to string) {
+	if dst != nil {
+		base := dst.baseAttr()
+		c.unname(to)
+		c.lost(ctx, dst, base)
+		return
+	}
+	if k != known {
+		return
+	}
+	if isRegular(over.Attr) && over.Attr.Nlink > 1 {
+		c.tree.expireLinks(idOf(over.Attr))
+		return
+	}
+	c.disk.drop(idOf(over.Attr))
+	c.ino.gone(c.ino.number(idOf(over.Attr)))
+}
+
+// exchanged takes in that two names were swapped: nothing below them is
+// known any more, and what is open below has moved.
+func (c *Cache) exchanged(from, to string) {
+	const aside = "\x00" // no path begins with it
+	c.renamed(from, aside)
+	c.renamed(to, from)
+	c.renamed(aside, to)
+	c.tree.forget(from)
+	c.tree.forget(to)
+}

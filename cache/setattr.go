@@ -1,0 +1,157 @@
+package cache
+
+import (
+	"context"
+	"syscall"
+	"time"
+)
+
+// Setattr changes attributes of a file. Those of one that is to be stored
+// anyway go with its store.
+func (c *Cache) Setattr(ctx context.Context, path string, ino uint64, ch Change) (Attr, error) {
+	if f := c.byNumber(ino); f != nil {
+		return f.setattr(ctx, ch)
+	}
+	was, k := c.tree.lookup(path, time.Time{})
+	a, err := c.remote.Setattr(ctx, path, ch)
+	if err != nil {
+		return Attr{}, c.failed(err, path)
+	}
+	if k == known {
+		c.disk.rebind(was.Attr, a)
+	}
+	return c.reattributed(path, Entry{Target: was.Target, Attr: a}), nil
+}
+
+// reattributed takes in new attributes of a file.
+func (c *Cache) reattributed(path string, e Entry) Attr {
+	if e.Attr.Nlink > 1 && isRegular(e.Attr) {
+		c.tree.expireLinks(idOf(e.Attr))
+	}
+	c.tree.put(path, e)
+	c.changed(path)
+	return c.out(path, e).Attr
+}
+
+func (f *File) setattr(ctx context.Context, ch Change) (Attr, error) {
+	if f.setHere(ch) {
+		return f.seen(), nil
+	}
+	leave, err := f.c.names.share(ctx)
+	if err != nil {
+		return Attr{}, err
+	}
+	defer leave()
+	unlock, err := f.lock(ctx)
+	if err != nil {
+		return Attr{}, err
+	}
+	defer unlock()
+	if err := f.exists(ctx); err != nil {
+		return Attr{}, err
+	}
+	a, err := f.c.remote.Setattr(ctx, f.path(), ch)
+	if err != nil {
+		return Attr{}, f.c.failed(err, f.path())
+	}
+	f.reset(a, ch)
+	return f.c.reattributed(f.path(), Entry{Attr: a}), nil
+}
+
+// setHere sets attributes here alone: those of a file that has no name, and
+// those that go with a store to come. The owner of a file, and the mode of
+// another's, are the host's to refuse.
+func (f *File) setHere(ch Change) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	gone := len(f.paths) == 0
+	if !gone && !(f.dirty && ch.UID == nil && ch.GID == nil && (f.base.Ino == 0 || f.base.UID == f.c.o.UID || f.c.o.UID == 0)) {
+		return false
+	}
+	apply(&f.attr, ch)
+	f.seq++
+	if !gone && f.noteLocked(false) != nil {
+		return false
+	}
+	return true
+}
+
+func apply(a *Attr, ch Change) {
+	if ch.Mode != nil {
+		a.Mode = a.Mode&syscall.S_IFMT | *ch.Mode&07777
+	}
+	if ch.UID != nil {
+		a.UID = *ch.UID
+	}
+	if ch.GID != nil {
+		a.GID = *ch.GID
+	}
+	if ch.Atime != nil {
+		a.Atime = *ch.Atime
+	}
+	if ch.Mtime != nil {
+		a.Mtime = *ch.Mtime
+	}
+	a.Ctime = time.Now().UnixNano()
+}
+
+// reset takes in attributes that the host has set for us. The time of the
+// last change is part of a version, so a time that was set makes a new one
+// of the same contents.
+func (f *File) reset(a Attr, ch Change) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if a.Ino != f.base.Ino || a.Size != f.base.Size || ch.Mtime == nil && a.Mtime != f.base.Mtime {
+		return // a foreign change
+	}
+	f.base = a
+	if f.dirty {
+		apply(&f.attr, ch)
+		_ = f.noteLocked(false)
+		return
+	}
+	f.attr = a
+}
+
+// Truncate sets the size of a file that nobody has open. Nothing is fetched
+// for it.
+func (c *Cache) Truncate(ctx context.Context, path string, ino uint64, size int64) (Attr, error) {
+	if f := c.byNumber(ino); f != nil {
+		return c.truncateOpen(ctx, path, ino, size)
+	}
+	e, err := c.entry(ctx, path)
+	if err != nil {
+		return Attr{}, err
+	}
+	if err := c.permits(ctx, path, e.Attr, mayWrite); err != nil {
+		return Attr{}, err
+	}
+	a, err := c.remote.Truncate(ctx, path, e.Attr, size)
+	if err != nil {
+		return Attr{}, c.failed(err, path)
+	}
+	c.disk.drop(idOf(a))
+	return c.reattributed(path, Entry{Attr: a}), nil
+}
+
+// truncateOpen is a truncate(2) of a file that is open: the handles see it.
+func (c *Cache) truncateOpen(ctx context.Context, path string, ino uint64, size int64) (Attr, error) {
+	flags := syscall.O_WRONLY
+	if size == 0 {
+		flags |= syscall.O_TRUNC
+	}
+	h, err := c.Open(ctx, path, ino, flags)
+	if err != nil {
+		return Attr{}, err
+	}
+	defer h.Release()
+	if size != 0 {
+		if err := h.Truncate(size); err != nil {
+			return Attr{}, err
+		}
+	}
+	if err := h.Flush(ctx); err != nil {
+		return Attr{}, err
+	}
+	return h.Attr(), nil
+}

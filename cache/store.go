@@ -1,0 +1,116 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"io"
+	"syscall"
+)
+
+// store brings a file's changes to the host, and returns once it has them
+// or has refused them. A file that is gone, or never had a name, has nobody
+// to go to.
+func (f *File) store(ctx context.Context) error {
+	if !f.unsent() {
+		return nil
+	}
+	leave, err := f.c.names.share(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	unlock, err := f.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return f.storeLocked(ctx)
+}
+
+// storeLocked is store for who has locked the file and shares the names.
+func (f *File) storeLocked(ctx context.Context) error {
+	for f.unsent() {
+		u, path, seq, err := f.upload()
+		if err != nil {
+			return err
+		}
+		a, err := f.c.send(ctx, path, u)
+		if errors.Is(err, syscall.ESTALE) {
+			return f.conflict(ctx, path, u)
+		}
+		if err != nil {
+			return err
+		}
+		if err := f.stored(path, a, seq); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unsent tells whether the host lacks something that it can be given.
+func (f *File) unsent() bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.dirty && len(f.paths) > 0
+}
+
+// upload is what is to be sent now. Writes may go on meanwhile: then the
+// file is sent once more, after seq.
+func (f *File) upload() (Upload, string, uint64, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.noteLocked(true); err != nil {
+		return Upload{}, "", 0, err
+	}
+	u := Upload{
+		Contents: io.NewSectionReader(f.obj.f, 0, f.attr.Size),
+		Size:     f.attr.Size,
+		Mode:     f.attr.Mode,
+		Mtime:    f.attr.Mtime,
+		Expect:   f.base,
+	}
+	if f.from != nil && f.from.seq == f.seq && f.from.base.Size == f.attr.Size {
+		u.From, u.FromHave = f.from.path, f.from.base
+	}
+	return u, f.paths[0], f.seq, nil
+}
+
+// send stores an upload. Contents that were to be copied on the host, and
+// cannot be, are sent.
+func (c *Cache) send(ctx context.Context, path string, u Upload) (Attr, error) {
+	a, err := c.remote.Store(ctx, path, u)
+	if err != nil && u.From != "" && ctx.Err() == nil {
+		u.From = ""
+		a, err = c.remote.Store(ctx, path, u)
+	}
+	return a, err
+}
+
+// stored takes in that the host has what was sent at seq, as version a.
+func (f *File) stored(path string, a Attr, seq uint64) error {
+	c := f.c
+	was := c.ino.number(idOf(a))
+	c.ino.bind(f.ino, idOf(a))
+	if was != f.ino {
+		c.disk.noteAlias(idOf(a), f.ino)
+	}
+	c.tree.put(path, Entry{Attr: a})
+	c.changed(path)
+	if a.Nlink > 1 {
+		c.tree.expireLinks(idOf(a))
+		c.tree.put(path, Entry{Attr: a})
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.base, f.racy = a, false
+	if f.seq != seq {
+		return f.noteLocked(false)
+	}
+	atime := f.attr.Atime
+	f.attr = a
+	f.attr.Atime = max(atime, a.Atime)
+	f.dirty = false
+	f.unnoteLocked()
+	return nil
+}

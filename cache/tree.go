@@ -1,0 +1,361 @@
+package cache
+
+import (
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+// tree holds what is known of the names on the host: attributes, link
+// targets and listings, each with the moment when it was learned.
+//
+// Learning takes a round trip, during which changes of our own can happen.
+// So who asks the host takes the stamp of the directory first and hands it
+// in with the answer: an answer older than a change is not kept.
+type tree struct {
+	mu     sync.Mutex // guards everything below
+	root   *node
+	count  int // nodes
+	limit  int
+	listed *simplelru.LRU[*node, struct{}] // directories with children, by use
+
+	// What was learned of any name of a file with several links before
+	// its moment here is old: one of the names was changed by us. The
+	// same holds for all such files and the moment allLinks.
+	links    map[fileID]time.Time
+	allLinks time.Time
+}
+
+// maxLinks bounds tree.links.
+const maxLinks = 1 << 16
+
+// node is one name. Its children are kept in no order.
+type node struct {
+	attr   Attr
+	target string
+	at     time.Time // when attr was true; zero: known to be old
+	kids   map[string]*node
+	full   time.Time // when kids held all names; zero: they may not
+	stamp  uint64    // counts our own changes in the directory
+}
+
+func newTree(limit int) *tree {
+	t := &tree{root: &node{}, count: 1, limit: limit, links: map[fileID]time.Time{}}
+	t.listed, _ = simplelru.NewLRU[*node, struct{}](1<<31-1, nil)
+	return t
+}
+
+// knowledge is what the tree can say of a name.
+type knowledge int
+
+const (
+	unknown knowledge = iota
+	absent            // there is no such name
+	known
+)
+
+// lookup finds what was learned of a path since the moment.
+func (t *tree) lookup(path string, since time.Time) (Entry, knowledge) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	dir, n, name := t.findLocked(path)
+	switch {
+	case n != nil && n.at.After(since) && !t.linkChangedLocked(n):
+		return Entry{Name: name, Target: n.target, Attr: n.attr}, known
+	case n == nil && dir != nil && dir.full.After(since):
+		t.listed.Get(dir)
+		return Entry{}, absent
+	}
+	return Entry{}, unknown
+}
+
+func (t *tree) linkChangedLocked(n *node) bool {
+	return n.attr.Nlink > 1 && isRegular(n.attr) &&
+		(t.allLinks.After(n.at) || t.links[idOf(n.attr)].After(n.at))
+}
+
+// findLocked walks to a path: its directory, itself if known, its name.
+func (t *tree) findLocked(path string) (dir, n *node, name string) {
+	n = t.root
+	for path != "" {
+		if n == nil {
+			return nil, nil, ""
+		}
+		dir = n
+		name, path, _ = strings.Cut(path, "/")
+		n = dir.kids[name]
+	}
+	return dir, n, name
+}
+
+// list gives the names of a directory, if all were learned since the moment.
+func (t *tree) list(path string, since time.Time) ([]Entry, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, n, _ := t.findLocked(path)
+	if n == nil || !n.full.After(since) {
+		return nil, false
+	}
+	t.listed.Get(n)
+	all := make([]Entry, 0, len(n.kids))
+	for name, k := range n.kids { // attributes may be older than the names
+		all = append(all, Entry{Name: name, Target: k.target, Attr: k.attr})
+	}
+	return all, true
+}
+
+// stampOf is the stamp of a directory, to be taken before it is asked about.
+func (t *tree) stampOf(dir string) uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, n, _ := t.findLocked(dir); n != nil {
+		return n.stamp
+	}
+	return 0
+}
+
+// learnList takes a listing in. It reports whether the listing was kept: not
+// if the directory has been changed by us since the stamp.
+func (t *tree) learnList(dir string, stamp uint64, self Entry, entries []Entry, at time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, n, _ := t.findLocked(dir)
+	if n == nil || n.stamp != stamp {
+		return false
+	}
+	n.attr, n.at = self.Attr, at
+	old := n.kids
+	n.kids = make(map[string]*node, len(entries))
+	for _, e := range entries {
+		k := &node{attr: e.Attr, target: e.Target, at: at}
+		if was := old[e.Name]; was != nil && isDir(e.Attr) && idOf(was.attr) == idOf(e.Attr) {
+			k.kids, k.full, k.stamp = was.kids, was.full, was.stamp
+			if t.listed.Remove(was) {
+				t.listed.Add(k, struct{}{})
+			}
+			was.kids = nil
+		}
+		n.kids[e.Name] = k
+	}
+	t.count += len(n.kids)
+	for _, was := range old {
+		t.dropLocked(was)
+	}
+	n.full = at
+	t.listed.Add(n, struct{}{})
+	t.shrinkLocked(n)
+	return true
+}
+
+// dropLocked takes a node that is no longer in the tree off the books, with
+// everything below it.
+func (t *tree) dropLocked(n *node) {
+	t.count--
+	t.emptyLocked(n)
+}
+
+func (t *tree) emptyLocked(n *node) {
+	t.listed.Remove(n)
+	for _, k := range n.kids {
+		t.dropLocked(k)
+	}
+	n.kids, n.full = nil, time.Time{}
+}
+
+// shrinkLocked forgets the listings used longest ago, other than keep's,
+// while there are too many nodes.
+func (t *tree) shrinkLocked(keep *node) {
+	for t.count > t.limit {
+		n, _, ok := t.listed.GetOldest()
+		if !ok || n == keep {
+			return
+		}
+		t.emptyLocked(n)
+	}
+}
+
+// learn takes in what was asked about one name, unless its directory has
+// been changed by us since the stamp.
+func (t *tree) learn(path string, stamp uint64, e Entry, at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	dir, _, name := t.findLocked(path)
+	if path == "" {
+		t.root.attr, t.root.at = e.Attr, at
+		return
+	}
+	if dir == nil || dir.stamp != stamp {
+		return
+	}
+	t.setLocked(dir, name, e, at)
+}
+
+func (t *tree) setLocked(dir *node, name string, e Entry, at time.Time) {
+	n := dir.kids[name]
+	if n == nil {
+		n = &node{}
+		t.count++
+		if dir.kids == nil {
+			dir.kids = map[string]*node{}
+			t.listed.Add(dir, struct{}{})
+		}
+		dir.kids[name] = n
+	} else if idOf(n.attr) != idOf(e.Attr) {
+		t.emptyLocked(n)
+	}
+	n.attr, n.target, n.at = e.Attr, e.Target, at
+}
+
+// put records a change of our own: the name exists now, with these
+// attributes. The directory's own attributes are old then if the name is
+// new.
+func (t *tree) put(path string, e Entry) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if path == "" {
+		t.root.attr, t.root.at = e.Attr, time.Now()
+		return
+	}
+	dir, old, name := t.findLocked(path)
+	if dir == nil {
+		return
+	}
+	dir.stamp++
+	if old == nil || idOf(old.attr) != idOf(e.Attr) {
+		dir.at = time.Time{}
+	}
+	t.setLocked(dir, name, e, time.Now())
+}
+
+// remove records that the name is gone by our own doing.
+func (t *tree) remove(path string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	dir, n, name := t.findLocked(path)
+	if dir == nil {
+		return
+	}
+	dir.stamp++
+	dir.at = time.Time{}
+	if n != nil {
+		delete(dir.kids, name)
+		t.dropLocked(n)
+	}
+}
+
+// move records a rename of our own; a is what is at the new name now.
+func (t *tree) move(from, to string, a Attr) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fromDir, n, fromName := t.findLocked(from)
+	toDir, old, toName := t.findLocked(to)
+	if fromDir != nil {
+		fromDir.stamp++
+		fromDir.at = time.Time{}
+		if n != nil {
+			delete(fromDir.kids, fromName)
+		}
+	}
+	if old != nil && old != n {
+		delete(toDir.kids, toName)
+		t.dropLocked(old)
+	}
+	if toDir == nil {
+		if n != nil {
+			t.dropLocked(n)
+		}
+		return
+	}
+	toDir.stamp++
+	toDir.at = time.Time{}
+	if n == nil {
+		t.setLocked(toDir, toName, Entry{Attr: a}, time.Time{})
+		return
+	}
+	n.attr, n.at = a, time.Now()
+	if toDir.kids == nil {
+		toDir.kids = map[string]*node{}
+		t.listed.Add(toDir, struct{}{})
+	}
+	toDir.kids[toName] = n
+}
+
+// expire says that what is known of the name itself is old.
+func (t *tree) expire(path string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if dir, n, _ := t.findLocked(path); n != nil {
+		n.at = time.Time{}
+		if dir != nil {
+			dir.stamp++
+		}
+	}
+}
+
+// forget says that it is not known whether a name exists.
+func (t *tree) forget(path string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	dir, n, name := t.findLocked(path)
+	if dir == nil {
+		return
+	}
+	dir.stamp++
+	dir.full = time.Time{}
+	if n != nil {
+		delete(dir.kids, name)
+		t.dropLocked(n)
+	}
+}
+
+// expireLinks says that what is known of all names of a file with several
+// links is old.
+func (t *tree) expireLinks(id fileID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.links) >= maxLinks {
+		clear(t.links)
+		t.allLinks = time.Now()
+	}
+	t.links[id] = time.Now()
+}
+
+// otherName finds another known name of a file.
+func (t *tree) otherName(id fileID, not string) (found string, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.root.walk("", func(path string, _, n *node) bool {
+		if idOf(n.attr) == id && path != not && n.attr.Mode&syscall.S_IFMT == syscall.S_IFREG {
+			found, ok = path, true
+		}
+		return !ok
+	})
+	return found, ok
+}
+
+// walk calls f for everything below n until it returns false.
+func (n *node) walk(path string, f func(path string, dir, n *node) bool) bool {
+	for name, k := range n.kids {
+		p := join(path, name)
+		if !f(p, n, k) || !k.walk(p, f) {
+			return false
+		}
+	}
+	return true
+}
+
+func join(dir, name string) string {
+	if dir == "" {
+		return name
+	}
+	return dir + "/" + name
+}
+
+// split is the directory and the name of a path.
+func split(path string) (dir, name string) {
+	i := strings.LastIndexByte(path, '/')
+	return path[:max(i, 0)], path[i+1:]
+}

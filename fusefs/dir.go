@@ -1,0 +1,94 @@
+package fusefs
+
+import (
+	"context"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/scpfs/scpfs/cache"
+)
+
+// dirHandle is an open directory: a snapshot of its entries, made when it is
+// read from the beginning. An entry's offset is its place, so that seekdir
+// and a read that the kernel repeats find it again.
+type dirHandle struct {
+	n       *Node
+	entries []cache.Entry
+	next    int
+	read    bool
+}
+
+var _ = (interface {
+	fs.FileReaddirenter
+	fs.FileSeekdirer
+	fs.FileLookuper
+	fs.FileFsyncdirer
+})((*dirHandle)(nil))
+
+// OpendirHandle opens a directory. What is in it is asked when it is read.
+func (n *Node) OpendirHandle(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
+	return &dirHandle{n: n}, 0, 0
+}
+
+// Readdirent gives the next entry.
+func (d *dirHandle) Readdirent(ctx context.Context) (*fuse.DirEntry, syscall.Errno) {
+	if errno := d.fill(ctx); errno != 0 {
+		return nil, errno
+	}
+	const dots = 2 // "." and ".."
+	i := d.next - dots
+	if i >= len(d.entries) {
+		return nil, 0
+	}
+	d.next++
+	e := fuse.DirEntry{Off: uint64(d.next), Mode: syscall.S_IFDIR, Ino: d.n.ino()}
+	switch i {
+	case -2:
+		e.Name = "."
+	case -1:
+		e.Name = ".."
+	default:
+		e.Name, e.Mode, e.Ino = d.entries[i].Name, d.entries[i].Attr.Mode, d.entries[i].Attr.Ino
+	}
+	return &e, 0
+}
+
+func (d *dirHandle) fill(ctx context.Context) syscall.Errno {
+	if d.read {
+		return 0
+	}
+	ctx, done := d.n.fs.interruptible(ctx)
+	defer done()
+	path := d.n.path()
+	entries, err := d.n.fs.cache.Readdir(ctx, path)
+	if err != nil {
+		return d.n.fs.errno("readdir", path, err)
+	}
+	d.entries, d.read = entries, true
+	return 0
+}
+
+// Seekdir goes to an offset that an entry had. The beginning takes a new
+// snapshot, as rewinddir(3) does.
+func (d *dirHandle) Seekdir(ctx context.Context, off uint64) syscall.Errno {
+	if off == 0 {
+		d.read = false
+	}
+	d.next = int(min(off, uint64(len(d.entries)+2)))
+	return 0
+}
+
+// Lookup gives the kernel the attributes along with the entry it reads: the
+// one that Readdirent gave last.
+func (d *dirHandle) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
+	if i := d.next - 3; i >= 0 && i < len(d.entries) && d.entries[i].Name == name {
+		return d.n.node(ctx, d.entries[i].Attr, out), 0
+	}
+	return d.n.Lookup(ctx, name, out)
+}
+
+// Fsyncdir has nothing to wait for: changes of names are on the host when
+// they return.
+func (d *dirHandle) Fsyncdir(ctx context.Context, flags uint32) syscall.Errno { return 0 }

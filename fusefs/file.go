@@ -1,0 +1,102 @@
+package fusefs
+
+import (
+	"context"
+	"errors"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/scpfs/scpfs/cache"
+)
+
+// handle is an open file.
+type handle struct {
+	*cache.Handle
+	fs *FS
+}
+
+var _ = (interface {
+	fs.FileReader
+	fs.FileWriter
+	fs.FileFlusher
+	fs.FileFsyncer
+	fs.FileReleaser
+	fs.FileLseeker
+	fs.FileAllocater
+})((*handle)(nil))
+
+// Open opens a file. Its contents are here when it returns.
+func (n *Node) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
+	ctx, done := n.fs.interruptible(ctx)
+	defer done()
+	path := n.path()
+	h, err := n.fs.cache.Open(ctx, path, n.ino(), int(flags))
+	if err != nil {
+		return nil, 0, n.fs.errno("open", path, err)
+	}
+	return &handle{h, n.fs}, 0, 0
+}
+
+// Read reads from the contents here.
+func (h *handle) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
+	n, err := h.ReadAt(dest, off)
+	return fuse.ReadResultData(dest[:n]), h.fs.errno("read", "", err)
+}
+
+// Write writes to the contents here.
+func (h *handle) Write(ctx context.Context, data []byte, off int64) (uint32, syscall.Errno) {
+	n, err := h.WriteAt(data, off)
+	return uint32(n), h.fs.errno("write", "", err)
+}
+
+// Flush brings changes to the host, at each close; what it returns is what
+// close(2) returns.
+func (h *handle) Flush(ctx context.Context) syscall.Errno {
+	ctx, done := h.fs.interruptible(ctx)
+	defer done()
+	return h.fs.errno("flush", "", h.Handle.Flush(ctx))
+}
+
+// Fsync brings changes to the host.
+func (h *handle) Fsync(ctx context.Context, flags uint32) syscall.Errno {
+	ctx, done := h.fs.interruptible(ctx)
+	defer done()
+	return h.fs.errno("fsync", "", h.Handle.Fsync(ctx))
+}
+
+// Release ends the handle.
+func (h *handle) Release(ctx context.Context) syscall.Errno {
+	h.Handle.Release()
+	return 0
+}
+
+// Lseek finds data and holes.
+func (h *handle) Lseek(ctx context.Context, off uint64, whence uint32) (uint64, syscall.Errno) {
+	n, err := h.Seek(int64(off), int(whence))
+	return uint64(n), h.fs.errno("lseek", "", err)
+}
+
+// Allocate is fallocate(2) in the contents here.
+func (h *handle) Allocate(ctx context.Context, off, size uint64, mode uint32) syscall.Errno {
+	return h.fs.errno("fallocate", "", h.Handle.Allocate(mode, int64(off), int64(size)))
+}
+
+// CopyFileRange copies between two files of the mount: a whole file is
+// copied on the host itself when the copy is closed.
+func (n *Node) CopyFileRange(ctx context.Context, in fs.FileHandle, offIn uint64, out *fs.Inode, to fs.FileHandle, offOut, size, flags uint64) (uint32, syscall.Errno) {
+	src, ok1 := in.(*handle)
+	dst, ok2 := to.(*handle)
+	if !ok1 || !ok2 {
+		return 0, syscall.EBADF
+	}
+	ctx, done := n.fs.interruptible(ctx)
+	defer done()
+	const most = 1 << 30 // the answer has 32 bits
+	copied, err := src.CopyRange(ctx, int64(offIn), dst.Handle, int64(offOut), int64(min(size, most)))
+	if errors.Is(err, syscall.EOPNOTSUPP) {
+		err = syscall.EXDEV
+	}
+	return uint32(copied), n.fs.errno("copy_file_range", "", err)
+}

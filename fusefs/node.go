@@ -1,0 +1,153 @@
+package fusefs
+
+import (
+	"context"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+
+	"github.com/scpfs/scpfs/cache"
+)
+
+// Node is an inode of any type.
+type Node struct {
+	fs.Inode
+	fs *FS
+}
+
+var _ = (interface {
+	fs.NodeLookuper
+	fs.NodeGetattrer
+	fs.NodeSetattrer
+	fs.NodeAccesser
+	fs.NodeStatfser
+	fs.NodeReadlinker
+	fs.NodeOpendirHandler
+	fs.NodeMkdirer
+	fs.NodeMknoder
+	fs.NodeSymlinker
+	fs.NodeLinker
+	fs.NodeUnlinker
+	fs.NodeRmdirer
+	fs.NodeRenamer
+	fs.NodeCreater
+	fs.NodeTmpfiler
+	fs.NodeOpener
+	fs.NodeCopyFileRanger
+	fs.NodeOnForgetter
+})((*Node)(nil))
+
+// path is one of the names of the node, below the root.
+func (n *Node) path() string { return n.Path(n.Root()) }
+
+// child is the path of a name in a directory.
+func (n *Node) child(name string) string {
+	if p := n.path(); p != "" {
+		return p + "/" + name
+	}
+	return name
+}
+
+func (n *Node) ino() uint64 { return n.StableAttr().Ino }
+
+// node gives the inode of an entry, which go-fuse replaces by the one it
+// has for the number, if it has one.
+func (n *Node) node(ctx context.Context, a cache.Attr, out *fuse.EntryOut) *fs.Inode {
+	n.fs.fill(&out.Attr, a)
+	return n.NewInode(ctx, &Node{fs: n.fs}, stable(a))
+}
+
+// Lookup finds a name in a directory.
+func (n *Node) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
+	ctx, done := n.fs.interruptible(ctx)
+	defer done()
+	path := n.child(name)
+	e, err := n.fs.cache.Lookup(ctx, path)
+	if err != nil {
+		return nil, n.fs.errno("lookup", path, err)
+	}
+	return n.node(ctx, e.Attr, out), 0
+}
+
+// Getattr gives the attributes of a file, open or not.
+func (n *Node) Getattr(ctx context.Context, f fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
+	ctx, done := n.fs.interruptible(ctx)
+	defer done()
+	path := n.path()
+	a, err := n.fs.cache.Getattr(ctx, path, n.ino())
+	if err != nil {
+		return n.fs.errno("getattr", path, err)
+	}
+	n.fs.fill(&out.Attr, a)
+	return 0
+}
+
+// Setattr changes attributes and the size.
+func (n *Node) Setattr(ctx context.Context, f fs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
+	ctx, done := n.fs.interruptible(ctx)
+	defer done()
+	path := n.path()
+	a, err := n.setattr(ctx, f, path, in)
+	if err != nil {
+		return n.fs.errno("setattr", path, err)
+	}
+	a.Ino = n.ino()
+	n.fs.fill(&out.Attr, a)
+	return 0
+}
+
+func (n *Node) setattr(ctx context.Context, f fs.FileHandle, path string, in *fuse.SetAttrIn) (cache.Attr, error) {
+	var a cache.Attr
+	var err error
+	size, sized := in.GetSize()
+	if sized {
+		if h, ok := f.(*handle); ok {
+			if err = h.Truncate(int64(size)); err == nil {
+				a = h.Attr()
+			}
+		} else {
+			a, err = n.fs.cache.Truncate(ctx, path, n.ino(), int64(size))
+		}
+	}
+	ch := n.fs.change(in)
+	if err != nil || sized && ch == (cache.Change{}) {
+		return a, err
+	}
+	return n.fs.cache.Setattr(ctx, path, n.ino(), ch)
+}
+
+// Access answers access(2) by what the account on the host may do.
+func (n *Node) Access(ctx context.Context, mask uint32) syscall.Errno {
+	ctx, done := n.fs.interruptible(ctx)
+	defer done()
+	path := n.path()
+	return n.fs.errno("access", path, n.fs.cache.Access(ctx, path, n.ino(), mask))
+}
+
+// Statfs describes the host's file system.
+func (n *Node) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
+	ctx, done := n.fs.interruptible(ctx)
+	defer done()
+	st, err := n.fs.cache.Statfs(ctx)
+	if err != nil {
+		return n.fs.errno("statfs", "", err)
+	}
+	*out = fuse.StatfsOut{
+		Blocks: st.Blocks, Bfree: st.Bfree, Bavail: st.Bavail, Files: st.Files, Ffree: st.Ffree,
+		Bsize: st.Bsize, Frsize: st.Bsize, NameLen: st.Namelen,
+	}
+	return 0
+}
+
+// Readlink gives the target of a symbolic link, verbatim.
+func (n *Node) Readlink(ctx context.Context) ([]byte, syscall.Errno) {
+	ctx, done := n.fs.interruptible(ctx)
+	defer done()
+	path := n.path()
+	target, err := n.fs.cache.Readlink(ctx, path)
+	return []byte(target), n.fs.errno("readlink", path, err)
+}
+
+// OnForget tells the cache that the kernel has forgotten the node.
+func (n *Node) OnForget() { n.fs.cache.Forget(n.ino()) }

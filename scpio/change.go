@@ -1,0 +1,240 @@
+package scpio
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// change runs a command of the library that answers with the attributes of
+// the one file it touched.
+func (c *Client) change(ctx context.Context, op, path, command string) (Attr, error) {
+	var a Attr
+	err := c.do(ctx, op, path, func(sh *shell) error {
+		if err := sh.send(command); err != nil {
+			return err
+		}
+		e, err := sh.one(c.abs(path))
+		a = e.Attr
+		return err
+	})
+	return a, err
+}
+
+// silent runs a command of the library that answers with nothing.
+func (c *Client) silent(ctx context.Context, op, path, command string) error {
+	return c.do(ctx, op, path, func(sh *shell) error {
+		if err := sh.send(command); err != nil {
+			return err
+		}
+		for _, err := range sh.records(c.abs(path)) {
+			return err
+		}
+		return nil
+	})
+}
+
+// Create makes an empty regular file where there is nothing, exclusively on
+// the host: of several clients one succeeds, the others get EEXIST.
+func (c *Client) Create(ctx context.Context, path string, mode uint32) (Attr, error) {
+	return c.change(ctx, "create", path, "N "+c.arg(path)+" "+modeArgs(mode, 0o666))
+}
+
+// Mkdir makes a directory.
+func (c *Client) Mkdir(ctx context.Context, path string, mode uint32) (Attr, error) {
+	return c.change(ctx, "mkdir", path, "D "+c.arg(path)+" "+modeArgs(mode, 0o777))
+}
+
+// modeArgs are the umask with which a program that asks for the mode full
+// makes a file of the mode, and the mode again where that is not enough.
+func modeArgs(mode, full uint32) string {
+	exact := "''"
+	if mode&07777&^full != 0 {
+		exact = octal(mode)
+	}
+	return fmt.Sprintf("%04o %s", full&^mode, exact)
+}
+
+// octal is a mode of five digits: with these chmod also clears the
+// set-ID bits of a directory.
+func octal(mode uint32) string { return fmt.Sprintf("%05o", mode&07777) }
+
+// Mknod makes a FIFO or, for root, a device: mode has the type.
+func (c *Client) Mknod(ctx context.Context, path string, mode, rdev uint32) (Attr, error) {
+	kind := map[uint32]string{syscall.S_IFIFO: "p", syscall.S_IFCHR: "c", syscall.S_IFBLK: "b"}[mode&syscall.S_IFMT]
+	if kind == "" {
+		return Attr{}, fail("mknod", path, syscall.EOPNOTSUPP)
+	}
+	cmd := "t mknod -m " + octal(mode) + " " + c.arg(path) + " " + kind
+	if kind != "p" {
+		cmd += fmt.Sprintf(" %d %d", rdev>>8&0xfff, rdev&0xff|rdev>>12&^0xff)
+	}
+	a, err := c.change(ctx, "mknod", path, cmd+";f $? "+c.arg(path))
+	if kind != "p" {
+		a.Rdev = rdev
+	}
+	return a, err
+}
+
+// Remove removes a name that is not a directory's.
+func (c *Client) Remove(ctx context.Context, path string) error {
+	return c.silent(ctx, "unlink", path, "t rm "+c.arg(path)+";f $?")
+}
+
+// Rmdir removes an empty directory.
+func (c *Client) Rmdir(ctx context.Context, path string) error {
+	return c.silent(ctx, "rmdir", path, "t rmdir "+c.arg(path)+";f $?")
+}
+
+// Link gives a file another name and returns its new attributes.
+func (c *Client) Link(ctx context.Context, path, link string) (Attr, error) {
+	return c.change(ctx, "link", link, "H "+c.arg(path)+" "+c.arg(link))
+}
+
+// Symlink makes a symbolic link with the text target.
+func (c *Client) Symlink(ctx context.Context, target, path string) (Attr, error) {
+	return c.change(ctx, "symlink", path, "Y "+quote(target)+" "+c.arg(path))
+}
+
+// Flags of Rename, with the values of renameat2(2).
+const (
+	RenameNoReplace = 1
+	RenameExchange  = 2
+)
+
+// Rename is renameat2(2): it replaces a file or an empty directory at the
+// target unless flags says otherwise, never copies (EXDEV), and returns the
+// attributes of the file at its new name. An exchange where the host has no
+// means for it is EINVAL, as from a file system that does not support it.
+func (c *Client) Rename(ctx context.Context, from, to string, flags uint32) (Attr, error) {
+	how := map[uint32]string{0: "''", RenameNoReplace: "new", RenameExchange: "swap"}[flags]
+	if how == "" {
+		return Attr{}, fail("rename", from, syscall.EINVAL)
+	}
+	cmd := "M " + c.arg(from) + " " + c.arg(to) + " " + how
+	if p, q := parent(from), parent(to); p != q {
+		cmd += " " + c.arg(p) + " " + c.arg(q)
+	}
+	var a Attr
+	err := c.do(ctx, "rename", from, func(sh *shell) error {
+		if err := sh.send(cmd); err != nil {
+			return err
+		}
+		first := true
+		for e, err := range sh.records("") {
+			if err != nil {
+				return err
+			}
+			if first {
+				a = e.Attr
+			}
+			first = false
+		}
+		return nil
+	})
+	return a, err
+}
+
+func parent(path string) string {
+	return path[:max(strings.LastIndexByte(path, '/'), 0)]
+}
+
+// Setattr changes attributes, in the order in which they would undo each
+// other least: the owner (which clears set-ID bits), the mode, the times.
+func (c *Client) Setattr(ctx context.Context, path string, ch Change) (Attr, error) {
+	arg := c.arg(path)
+	var cmd []string
+	if o := owner(ch); o != "" {
+		cmd = append(cmd, "t chown -h "+o+" "+arg)
+	}
+	if ch.Mode != nil {
+		cmd = append(cmd, "c "+octal(*ch.Mode)+" "+arg)
+	}
+	cmd = append(cmd, c.touch(ch, arg)...)
+	if len(cmd) == 0 {
+		e, err := c.Stat(ctx, path)
+		return e.Attr, err
+	}
+	return c.change(ctx, "setattr", path, strings.Join(cmd, "&&")+";f $? "+arg)
+}
+
+func owner(ch Change) string {
+	o := ""
+	if ch.UID != nil {
+		o = fmt.Sprint(*ch.UID)
+	}
+	if ch.GID != nil {
+		o += fmt.Sprint(":", *ch.GID)
+	}
+	return o
+}
+
+// touch are the commands that set times.
+func (c *Client) touch(ch Change, arg string) []string {
+	switch a, m := ch.Atime, ch.Mtime; {
+	case a != nil && m != nil && *a == *m:
+		return []string{"t touch -c -h -d " + c.date(*m) + " " + arg}
+	case a != nil && m != nil:
+		return []string{"t touch -c -h -a -d " + c.date(*a) + " " + arg, "t touch -c -h -m -d " + c.date(*m) + " " + arg}
+	case a != nil:
+		return []string{"t touch -c -h -a -d " + c.date(*a) + " " + arg}
+	case m != nil:
+		return []string{"t touch -c -h -m -d " + c.date(*m) + " " + arg}
+	}
+	return nil
+}
+
+// date is a time as the host's touch takes it: with nanoseconds, or, from
+// busybox's, as whole seconds.
+func (c *Client) date(ns int64) string {
+	t := time.Unix(0, ns).UTC()
+	if c.host.NanoTime {
+		return quote(t.Format("2006-01-02 15:04:05.999999999"))
+	}
+	return fmt.Sprintf("@%d", t.Unix())
+}
+
+// Truncate sets the size of a file that is still the version of have, else
+// it fails with [ErrChanged].
+func (c *Client) Truncate(ctx context.Context, path string, have Attr, size int64) (Attr, error) {
+	return c.change(ctx, "truncate", path, fmt.Sprintf("T %s %s %d", c.arg(path), c.version(have), size))
+}
+
+// Access asks the host whether the account may use a file: mask has the
+// bits of access(2).
+func (c *Client) Access(ctx context.Context, path string, mask uint32) error {
+	for bit, flag := range map[uint32]string{4: "r", 2: "w", 1: "x"} {
+		if mask&bit == 0 {
+			continue
+		}
+		if err := c.silent(ctx, "access", path, "U "+c.arg(path)+" "+flag); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Statfs describes the file system of a directory.
+func (c *Client) Statfs(ctx context.Context, path string) (Statfs, error) {
+	var st Statfs
+	err := c.retry(ctx, "statfs", path, func(sh *shell) error {
+		if err := sh.send("G " + c.arg(path)); err != nil {
+			return err
+		}
+		text, a, err := sh.raw(4096)
+		if err != nil {
+			return err
+		}
+		if err := hostError(a); err != nil {
+			return err
+		}
+		_, err = fmt.Sscan(text, &st.Bsize, &st.Blocks, &st.Bfree, &st.Bavail, &st.Files, &st.Ffree, &st.Namelen)
+		if err != nil {
+			return &Error{Err: syscall.ENOSYS, Said: saying(text)}
+		}
+		return nil
+	})
+	return st, err
+}

@@ -1,0 +1,183 @@
+package scpio
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Options adjust a [Client]. The zero value works.
+type Options struct {
+	// Root is the directory that paths are relative to: absolute, or
+	// relative to the home directory. "" is the home directory itself.
+	Root string
+	// Timeout bounds how long an operation waits without anything
+	// happening. Default: 30 s.
+	Timeout time.Duration
+	// Shells bounds the number of shells on the host. Default: 5, half of
+	// what sshd allows on one connection.
+	Shells int
+	// Logger gets a debug line for each operation.
+	Logger *slog.Logger
+}
+
+// Client works on one directory of a host. Paths are relative to it,
+// slash-separated, without "." and ".." components; "" is the directory
+// itself. All methods may be called at the same time; each takes one round
+// trip unless it says otherwise, and returns an *[Error].
+type Client struct {
+	pool    *pool
+	timeout time.Duration
+	log     *slog.Logger
+
+	host Host   // fixed once New has returned
+	root string // likewise
+}
+
+// New connects to a host by dial, which is called again whenever the
+// connection has been lost, and finds out what the host can do. The context
+// bounds this start only.
+func New(ctx context.Context, dial func(context.Context) (Conn, error), o Options) (*Client, error) {
+	log := cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	timeout := cmp.Or(o.Timeout, 30*time.Second)
+	c := &Client{
+		pool:    newPool(dial, cmp.Or(o.Shells, 5), timeout, log),
+		timeout: timeout,
+		log:     log,
+	}
+	if err := c.identify(ctx, o.Root); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Close ends the connection. Operations that still run fail.
+func (c *Client) Close() error {
+	c.pool.close()
+	return nil
+}
+
+// Host is what is known of the host since the client was made.
+func (c *Client) Host() Host { return c.host }
+
+// Root is the absolute path of the directory that paths are relative to.
+func (c *Client) Root() string { return c.root }
+
+// abs is the path as the host needs it. It never begins with a dash, so no
+// command takes it for an option.
+func (c *Client) abs(path string) string {
+	if path == "" {
+		return c.root
+	}
+	return strings.TrimSuffix(c.root, "/") + "/" + path
+}
+
+// arg is the path quoted for our shell.
+func (c *Client) arg(path string) string { return quote(c.abs(path)) }
+
+// exchange is what an operation does on a shell: it sends and reads all of
+// an answer. An error of the host is told in *Error; any other error breaks
+// the shell.
+type exchange func(sh *shell) error
+
+// do runs an exchange on a shell. None takes longer than the time limit
+// without a byte coming or going: then, or when ctx ends, the shell is
+// ended, and another takes its place when it is needed. Waiting for a shell
+// has no limit of its own, since those it waits for have.
+func (c *Client) do(ctx context.Context, op, path string, ex exchange) error {
+	began := time.Now()
+	err := c.exchange(ctx, ex)
+	c.log.Debug(op, "path", path, "took", time.Since(began), "err", err)
+	return fail(op, path, err)
+}
+
+func (c *Client) exchange(ctx context.Context, ex exchange) error {
+	sh, err := c.pool.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.pool.release(sh)
+	ctx, watch, cancel := watched(ctx, c.timeout)
+	defer cancel()
+	sh.watch = watch
+	stop := context.AfterFunc(ctx, sh.kill)
+	err = ex(sh)
+	if !stop() || fatal(err) {
+		sh.kill()
+	}
+	if fatal(err) {
+		return cause(ctx, err)
+	}
+	return err
+}
+
+// retry runs an exchange that changes nothing, again on a new connection
+// when the one it was on has been lost.
+func (c *Client) retry(ctx context.Context, op, path string, ex exchange) error {
+	err := c.do(ctx, op, path, ex)
+	if errors.Is(err, syscall.ENOTCONN) && ctx.Err() == nil {
+		err = c.do(ctx, op, path, ex)
+	}
+	return err
+}
+
+// fatal tells whether the state of a shell is unknown after an error: after
+// every one but a plain answer of the host that something failed.
+func fatal(err error) bool {
+	if err == nil {
+		return false
+	}
+	_, ok := errors.AsType[*Error](err)
+	return !ok
+}
+
+// hostError is the error of an answer with a status other than zero.
+func hostError(a answer) error {
+	if a.status == 0 {
+		return nil
+	}
+	if a.status == statusChanged {
+		return &Error{Err: ErrChanged}
+	}
+	return &Error{Said: saying(a.said), Err: errnoOf(a.said)}
+}
+
+// statusChanged is how the library says that a file is not the expected
+// version.
+const statusChanged = 9
+
+// watchdog ends a context when nothing has happened for a while.
+type watchdog struct {
+	limit time.Duration
+	timer *time.Timer
+}
+
+// watched derives a context that ends with os.ErrDeadlineExceeded's meaning
+// when its watchdog has not been reset for the limit.
+func watched(ctx context.Context, limit time.Duration) (context.Context, *watchdog, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	w := &watchdog{limit: limit}
+	w.timer = time.AfterFunc(limit, func() { cancel(syscall.ETIMEDOUT) })
+	return ctx, w, func() {
+		w.timer.Stop()
+		cancel(nil)
+	}
+}
+
+// extend gives what is under way more time, once.
+func (w *watchdog) extend(by time.Duration) {
+	if w != nil {
+		w.timer.Reset(w.limit + by)
+	}
+}
+
+func (w *watchdog) reset() {
+	if w != nil {
+		w.timer.Reset(w.limit)
+	}
+}

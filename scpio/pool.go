@@ -1,0 +1,310 @@
+package scpio
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// pool keeps the shells of a host, and the connection they live on.
+//
+// A caller that finds no idle shell waits for the first that becomes idle,
+// be it one in use or the new one that its request has started. The number
+// of shells adapts to what the server allows: after a refusal there will be
+// no more of them for a while.
+type pool struct {
+	dial   func(context.Context) (Conn, error)
+	limit  int           // of shells
+	grace  time.Duration // for a shell to start in
+	log    *slog.Logger
+	ctx    context.Context // ends with the pool
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // goroutines that start shells
+
+	dialing chan struct{} // holds a token while nobody dials
+
+	mu       sync.Mutex // guards the fields below
+	settings string     // what new shells are told, see remote.sh
+	conn     Conn
+	idle     []*shell
+	open     int // shells idle or in use
+	starting int
+	refused  time.Time // when the host last allowed no more
+	waiters  []chan grant
+}
+
+// grant is what a waiter gets: a shell, or the error that kept one from
+// being started while there was no other.
+type grant struct {
+	sh  *shell
+	err error
+}
+
+func newPool(dial func(context.Context) (Conn, error), limit int, grace time.Duration, log *slog.Logger) *pool {
+	p := &pool{dial: dial, limit: limit, grace: grace, log: log, dialing: make(chan struct{}, 1)}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.dialing <- struct{}{}
+	return p
+}
+
+// acquire gives a shell to one caller, who returns it with release.
+func (p *pool) acquire(ctx context.Context) (*shell, error) {
+	wait := make(chan grant, 1)
+	if sh := p.idleOrWait(wait); sh != nil {
+		return sh, nil
+	}
+	select {
+	case g := <-wait:
+		return g.sh, g.err
+	case <-ctx.Done():
+		p.leave(wait)
+		return nil, cause(ctx, ctx.Err())
+	case <-p.ctx.Done():
+		p.leave(wait)
+		return nil, syscall.ENOTCONN
+	}
+}
+
+// idleOrWait takes an idle shell, or queues wait and starts a shell for it.
+func (p *pool) idleOrWait(wait chan grant) *shell {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.idle) > 0 {
+		sh := p.idle[len(p.idle)-1]
+		p.idle = p.idle[:len(p.idle)-1]
+		if !sh.isBroken() {
+			return sh
+		}
+		sh.kill()
+		p.open--
+	}
+	p.waiters = append(p.waiters, wait)
+	p.growLocked()
+	return nil
+}
+
+// contentment is how long the pool makes do with its shells after a refusal.
+const contentment = time.Minute
+
+// growLocked starts a shell if there are more waiters than shells on their
+// way, and room.
+func (p *pool) growLocked() {
+	if p.ctx.Err() != nil || p.starting >= len(p.waiters) || p.open+p.starting >= p.limit {
+		return
+	}
+	if p.open > 0 && time.Since(p.refused) < contentment {
+		return
+	}
+	p.starting++
+	p.wg.Go(p.start)
+}
+
+// leave gives up waiting; a shell granted in the meantime goes back.
+func (p *pool) leave(wait chan grant) {
+	p.mu.Lock()
+	for i, w := range p.waiters {
+		if w == wait {
+			p.waiters = append(p.waiters[:i], p.waiters[i+1:]...)
+			break
+		}
+	}
+	p.mu.Unlock()
+	select {
+	case g := <-wait:
+		if g.sh != nil {
+			p.release(g.sh)
+		}
+	default:
+	}
+}
+
+// release takes a shell back; a broken one is replaced when it is needed.
+func (p *pool) release(sh *shell) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if sh.isBroken() || p.ctx.Err() != nil {
+		p.open--
+		sh.kill()
+		p.growLocked()
+		return
+	}
+	p.handLocked(sh)
+}
+
+// handLocked gives a shell to who waits longest, or lays it down.
+func (p *pool) handLocked(sh *shell) {
+	if len(p.waiters) == 0 {
+		p.idle = append(p.idle, sh)
+		return
+	}
+	p.waiters[0] <- grant{sh: sh}
+	p.waiters = p.waiters[1:]
+}
+
+// start brings one shell into being.
+func (p *pool) start() {
+	sh, err := p.startShell()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.starting--
+	switch {
+	case err == nil:
+		p.open++
+		p.handLocked(sh)
+	case p.open > 0 && errors.Is(err, ErrRefused):
+		p.refused = time.Now()
+		p.log.Debug("the host allows no more sessions", "shells", p.open, "err", err)
+	case p.open > 0 && p.aliveLocked():
+		p.log.Warn("another shell cannot be started", "err", err)
+	default:
+		for _, w := range p.waiters {
+			w <- grant{err: err}
+		}
+		p.waiters = nil
+	}
+}
+
+// startShell starts a shell on the connection, which is made if there is
+// none.
+func (p *pool) startShell() (*shell, error) {
+	for try := 1; ; try++ {
+		conn, settings, err := p.connect()
+		if err != nil {
+			return nil, err
+		}
+		sh, err := p.shellOn(conn, settings)
+		if err == nil || !p.worthAnother(try, conn, err) {
+			return sh, err
+		}
+		select {
+		case <-time.After(time.Duration(2+rand.IntN(18)) * time.Millisecond):
+		case <-p.ctx.Done():
+			return nil, syscall.ENOTCONN
+		}
+	}
+}
+
+// shellOn starts a shell within the time limit. A connection on which none
+// has started in time, and that has no other, is given up.
+func (p *pool) shellOn(conn Conn, settings string) (*shell, error) {
+	ctx, cancel := context.WithTimeoutCause(p.ctx, p.grace, syscall.ETIMEDOUT)
+	defer cancel()
+	sh, err := startShell(ctx, conn, settings)
+	if errors.Is(err, syscall.ETIMEDOUT) && !p.someOpen() {
+		conn.Close()
+	}
+	if _, ok := errors.AsType[*NoShellError](err); ok && endsSoon(conn) {
+		err = syscall.ENOTCONN
+	}
+	return sh, err
+}
+
+// endsSoon tells whether a session has ended because its connection did,
+// which is known a moment later.
+func endsSoon(conn Conn) bool {
+	select {
+	case <-conn.Done():
+		return true
+	case <-time.After(50 * time.Millisecond):
+		return false
+	}
+}
+
+// worthAnother tells whether a shell that did not start may do so when it is
+// tried again: on a new connection where the old one has ended, or when the
+// host has freed the slot of one that has just ended, which sshd does late.
+func (p *pool) worthAnother(try int, conn Conn, err error) bool {
+	switch {
+	case errors.Is(err, syscall.ETIMEDOUT):
+		return false
+	case errors.Is(err, ErrRefused):
+		return try < 10 || try < 100 && !p.someOpen()
+	}
+	return try < 3 && ended(conn)
+}
+
+func ended(conn Conn) bool {
+	select {
+	case <-conn.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+func (p *pool) someOpen() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.open > 0
+}
+
+func (p *pool) aliveLocked() bool { return p.conn != nil && !ended(p.conn) }
+
+// connect gives the live connection, dialing anew when the last has ended.
+// One dials at a time, the others wait for it.
+func (p *pool) connect() (Conn, string, error) {
+	select {
+	case <-p.dialing:
+	case <-p.ctx.Done():
+		return nil, "", syscall.ENOTCONN
+	}
+	defer func() { p.dialing <- struct{}{} }()
+
+	if conn, settings := p.live(); conn != nil {
+		return conn, settings, nil
+	}
+	conn, err := p.dial(p.ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dropIdleLocked()
+	p.conn = conn
+	return conn, p.settings, nil
+}
+
+func (p *pool) live() (Conn, string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.aliveLocked() {
+		return nil, ""
+	}
+	return p.conn, p.settings
+}
+
+// dropIdleLocked forgets the shells of a connection that has ended. Those in
+// use are found broken by who uses them.
+func (p *pool) dropIdleLocked() {
+	p.open -= len(p.idle)
+	for _, sh := range p.idle {
+		sh.kill()
+	}
+	p.idle = nil
+}
+
+// set changes what new shells are told.
+func (p *pool) set(settings string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.settings = settings
+}
+
+// close ends all shells and the connection. Callers that still use a shell
+// find it broken.
+func (p *pool) close() {
+	p.cancel()
+	p.wg.Wait()
+	p.mu.Lock()
+	conn := p.conn
+	p.dropIdleLocked()
+	p.conn = nil
+	p.mu.Unlock()
+	if conn != nil {
+		conn.Close()
+	}
+}

@@ -1,0 +1,337 @@
+# What every shell of ours on a host knows: one function for each thing that
+# the client asks for. It is sent once, when the shell starts, and must work
+# in every POSIX shell and with the tools of GNU, busybox and toybox.
+#
+# Set before it: m, the marker that ends an answer and that no one else can
+# know, and e, the listing engine: "gnu" or "stat" ("" while probing).
+#
+# An answer is a sequence of attribute records, ended by
+#     m SP status NUL text NUL
+# where text is what the failing program said. Functions of one letter print
+# answers or parts of them; descriptor 3 is the answer's stream where 1 is
+# caught.
+exec 3>&1
+umask 0
+trap 'q=1; kill "$p" 2>/dev/null' TERM
+p=
+q=
+n='
+'
+[ -z "$e" ] || cd /
+
+# z STATUS TEXT: the end of an answer.
+z() { printf '%s %s\0%s\0' "$m" "$1" "$2"; }
+
+# t CMD ARG...: run a change; what it says is kept in x.
+t() { x=$("$@" 2>&1 </dev/null 3>&-); }
+
+# k TMP: remove an upload, even if the signal that cancels it, which sshd
+# sends to all our processes, comes just now.
+k() { (trap '' TERM; exec rm -f "$1"); }
+
+# l DEPTH PATH...: attribute records of the paths down to a depth, of GNU's
+# find or of anybody's stat. Neither follows symbolic links.
+# b PATH...: the same of the paths alone, with the whole path as the name.
+# v PATH...: a line for each file that exists: its version, then its owner.
+# d PATH...: a line with the device of each.
+case $e in
+gnu)
+	g='=%y %m %n %U %G %D %i %s %b %A@ %T@ %C@'
+	l() { o=$1; shift; find "$@" -maxdepth "$o" -printf "$g %P\0%l\0"; }
+	b() { find "$@" -maxdepth 0 -printf "$g %p\0%l\0"; }
+	v() { find "$@" -maxdepth 0 -printf '%i %s %T@ %C@ %U:%G\n' 2>/dev/null; }
+	d() { find "$@" -maxdepth 0 -printf '%D\n'; }
+	;;
+stat)
+	QUOTING_STYLE=literal
+	export QUOTING_STYLE
+	r="$m=%f %h %u %g %t %T %d %i %s %b|%x|%y|%z|%n$m%N$m"
+	l() {
+		case $1 in
+		0) shift; stat -c "$r" "$@" ;;
+		*) o=$1; shift; find "$@" -maxdepth "$o" -exec stat -c "$r" {} + ;;
+		esac
+	}
+	b() { stat -c "$r" "$@"; }
+	v() { stat -c '%i %s %y|%z %u:%g' "$@" 2>/dev/null; }
+	d() { stat -c %d "$@"; }
+	;;
+esac
+
+# a PATH...: what l says, with the errors caught in x.
+a() { x=$(l 0 "$@" 2>&1 >&3 </dev/null); }
+
+# A PATH: answer with the attributes of a file.
+A() { a "$1"; z $? "$x"; }
+
+# L DEPTH PATH: answer with a directory's own attributes and its entries'.
+L() { x=$(l "$1" "$2" 2>&1 >&3 </dev/null); z $? "$x"; }
+
+# f STATUS PATH...: end a change: after success with the attributes of the
+# files it touched, else with what was said.
+f() {
+	[ "$1" = 0 ] || { z "$1" "$x"; return; }
+	shift
+	[ $# = 0 ] || { a "$@"; z $? "$x"; return; }
+	z 0
+}
+
+# R PATH: whether it is a regular file. Fetching anything else could follow
+# a link, or wait for ever for the writer of a FIFO.
+R() {
+	[ ! -L "$1" ] || { z 1 'Too many levels of symbolic links'; return 1; }
+	[ ! -d "$1" ] || { z 1 'Is a directory'; return 1; }
+	[ -f "$1" ] || [ ! -e "$1" ] || { z 1 'not a regular file'; return 1; }
+}
+
+# s PATH...: the source. Its acks come from the device. In the background,
+# as only "wait" can be interrupted by the signal that cancels a transfer.
+s() {
+	scp -p -f "$@" </dev/zero 2>/dev/null 3>&- &
+	p=$!
+	[ -z "$q" ] || kill "$p"
+	wait "$p"
+	s=$?
+	p=
+}
+
+# F PATH HAVE: fetch: the attributes, the source's stream, the attributes
+# again. Nothing is sent of a file that is still the version HAVE.
+F() {
+	R "$1" || return
+	[ "$2" = - ] || {
+		o=$(v "$1")
+		[ "${o% *}" != "$2" ] || { f 0 "$1"; return; }
+	}
+	a "$1" || { z 1 "$x"; return; }
+	s "$1"
+	a "$1"
+	z $s "$x"
+}
+
+# B PATH...: fetch many in one stream: all attributes, the source's stream
+# with a refusal in the place of what it cannot send, all attributes again.
+# In the place of what is no regular file the source is given a name that
+# does not exist: it could follow a link, or wait for the writer of a FIFO.
+B() {
+	x=$(b "$@" 2>&1 >&3 </dev/null)
+	z 0
+	for o; do
+		shift
+		[ -f "$o" ] && [ ! -L "$o" ] || o=/$m
+		set -- "$@" "$o"
+	done
+	s "$@"
+	x=$(b "$@" 2>&1 >&3 </dev/null)
+	z 0
+}
+
+# S TMP: the sink. Unless it took all of a file the shell ends: bytes of the
+# upload may be left in its input.
+S() {
+	scp -p -t "$1" 2>/dev/null 3>&-
+	s=$?
+	# Input that ends before the first record is no failure to scp.
+	[ $s != 0 ] || [ ! -f "$1" ] || return
+	k "$1"
+	z 1
+	exit 1
+}
+
+# K TMP TARGET EXPECT MODE TIME HOW: put a complete upload in its place, if
+# the target is still the version EXPECT ("-": if there is none). HOW is
+# "over" to write through the target's inode, which keeps its other names.
+K() {
+	[ -z "$5" ] || t touch -d "$5" "$1"
+	if [ "$3" = - ]; then
+		t E "$1" "$2"
+	else
+		o=$(v "$2" "$1")
+		i=${o%%"$n"*}
+		o=${o##*"$n"}
+		[ "${i% *}" = "$3" ] || { C "$1" "$2"; return; }
+		case $6,${i##* } in
+		over,*) W "$@" ;;
+		*,"${o##* }") P "$@" ;;
+		*) t chown "${i##* }" "$1" && t chmod "$4" "$1" && P "$@" || W "$@" ;;
+		esac
+	fi
+	s=$?
+	[ $s != 9 ] || { C "$1" "$2"; return; }
+	[ $s = 0 ] || k "$1"
+	f $s "$2"
+}
+
+# C TMP TARGET: the end of a store that met a foreign change: status 9 and
+# what is there now. Our upload goes.
+C() {
+	k "$1"
+	a "$2"
+	z 9
+}
+
+# P TMP TARGET ...: the rename. mv would move into a directory.
+P() { case $4 in 0[1-7]*) t chmod "$4" "$1" || return ;; esac && t mv -f -T "$1" "$2"; }
+
+# W TMP TARGET EXPECT MODE TIME: copy over the target, whole and on the host
+# itself. Being cancelled does not stop it, as half of it is worth nothing.
+W() {
+	t w "$1" "$2" || return
+	t touch -r "$1" "$2"
+	t chmod "$4" "$2"
+	k "$1"
+}
+w() {
+	trap '' TERM
+	cat "$1" >"$2"
+}
+
+# E TMP TARGET: the rename of a file that must not exist yet; 9 when it does.
+E() {
+	if [ -e "$2" ] || [ -L "$2" ]; then return 9; fi
+	if [ "$e" = gnu ]; then
+		mv -n -T "$1" "$2" && [ ! -e "$1" ] && return
+		if [ -e "$2" ] || [ -L "$2" ]; then return 9; fi
+		return 1
+	fi
+	ln "$1" "$2" && { rm -f "$1"; return; }
+	if [ -e "$2" ] || [ -L "$2" ]; then return 9; fi
+	mv -n -T "$1" "$2"
+}
+
+# N PATH UMASK MODE: create an empty file that did not exist.
+N() {
+	if [ -e "$1" ] || [ -L "$1" ]; then z 1 'File exists'; return; fi
+	x=$( (umask "$2"; set -C; : >"$1") 2>&1)
+	s=$?
+	if [ $s != 0 ] && { [ -e "$1" ] || [ -L "$1" ]; }; then x='File exists'; fi
+	[ $s != 0 ] || [ -z "$3" ] || { t chmod "$3" "$1"; s=$?; }
+	f $s "$1"
+}
+
+# D PATH UMASK MODE: make a directory. The umask, unlike mkdir -m, leaves
+# the set-group-ID bit that it inherits alone.
+D() {
+	x=$(umask "$2"; mkdir "$1" 2>&1)
+	s=$?
+	[ $s != 0 ] || [ -z "$3" ] || { t chmod "$3" "$1"; s=$?; }
+	f $s "$1"
+}
+
+# M FROM TO HOW: rename(2). HOW is "" (replace), "new" (the target must not
+# exist) or "swap". mv copies where rename(2) says EXDEV: refused here when
+# the directories, FROMDIR and TODIR, are of two file systems.
+M() {
+	if [ -n "$4" ]; then
+		o=$(d "$4" "$5" 2>/dev/null)
+		[ "${o%%"$n"*}" = "${o#*"$n"}" ] || { z 1 'Invalid cross-device link'; return; }
+	fi
+	if [ ! -e "$1" ] && [ ! -L "$1" ]; then
+		a "$1"
+		z 1 "$x"
+		return
+	fi
+	case $3 in
+	new) Q "$1" "$2" ;;
+	swap) X "$1" "$2" ;;
+	*) if [ ! -L "$1" ] && [ ! -L "$2" ] && [ "$1" -ef "$2" ]; then :; else t mv -f -T "$1" "$2"; fi ;;
+	esac
+	s=$?
+	if [ "$3" = swap ]; then f $s "$2" "$1"; else f $s "$2"; fi
+}
+Q() {
+	if [ -e "$2" ] || [ -L "$2" ]; then x='File exists'; return 1; fi
+	if [ "$e" != gnu ] && [ -d "$1" ] && [ ! -L "$1" ]; then
+		t mkdir "$2" && { t mv -f -T "$1" "$2" || { rmdir "$2"; return 1; }; }
+		return
+	fi
+	if [ "$e" != gnu ] && [ ! -L "$1" ]; then
+		t ln "$1" "$2" && t rm -f "$1"
+		return
+	fi
+	t mv -n -T "$1" "$2"
+	s=$?
+	if [ ! -e "$1" ] && [ ! -L "$1" ]; then return 0; fi
+	if [ $s = 0 ] || [ -e "$2" ] || [ -L "$2" ]; then x='File exists'; fi
+	return 1
+}
+
+# X FROM TO: swap two names at once, with mv where it can and else with the
+# system call, whose number (u) the client knows for this machine.
+X() {
+	case $u in
+	mv) t mv --exchange -T "$1" "$2" ;;
+	[1-9]*) t perl -e 'syscall($ARGV[0]+0,-100,$ARGV[1],-100,$ARGV[2],2)==0 or do { print "$!\n"; exit 1 }' "$u" "$1" "$2" ;;
+	*) x='Invalid argument'; return 1 ;;
+	esac
+}
+
+# H FROM TO: a hard link, Y TEXT PATH: a symbolic one. ln would link into a
+# directory, or a link to one.
+H() {
+	if [ -e "$2" ] || [ -L "$2" ]; then z 1 'File exists'; return; fi
+	t ln -T "$1" "$2"
+	f $? "$2"
+}
+Y() {
+	if [ -e "$2" ] || [ -L "$2" ]; then z 1 'File exists'; return; fi
+	t ln -s -T -- "$1" "$2"
+	f $? "$2"
+}
+
+# c MODE PATH: chmod that does not follow a link.
+c() {
+	[ ! -L "$2" ] || { x='Operation not supported'; return 1; }
+	t chmod "$1" "$2"
+}
+
+# T PATH EXPECT SIZE: truncate or extend a file that is still the version.
+T() {
+	o=$(v "$1")
+	[ "${o% *}" = "$2" ] || { a "$1"; z 9; return; }
+	t truncate -s "$3" "$1"
+	f $? "$1"
+}
+
+# J FROM EXPECT TMP MODE: an upload whose contents are those of another file
+# here.
+J() {
+	o=$(v "$1")
+	[ "${o% *}" = "$2" ] || { z 9; return 1; }
+	if t w "$1" "$3" && t chmod "$4" "$3"; then return; fi
+	rm -f "$3"
+	z 1 "$x"
+	return 1
+}
+
+# U PATH FLAG: whether test(1) says that the account may use a file; why not
+# is told by opening it.
+U() {
+	if test "-$2" "$1"; then z 0; return; fi
+	x='Permission denied'
+	[ "$2" != w ] || [ ! -f "$1" ] || x=$( (: >>"$1") 2>&1 3>&-)
+	[ -n "$x" ] || x='Permission denied'
+	z 1 "$x"
+}
+
+# G PATH: answer with statvfs: fragment size, blocks, free, available,
+# files, free files, longest name.
+G() { t stat -f -c '%S %b %f %a %c %d %l' "$1"; z $? "$x"; }
+
+# I PATH: who and what the host is, and the directory PATH by its real name.
+I() {
+	cd "$1" 2>/dev/null || { t ls -d "$1/."; [ $? != 0 ] || x='Permission denied'; z 1 "$x"; return; }
+	o=
+	x=$(find / -maxdepth 0 -printf '%y %i %T@ %C@\n' 2>/dev/null) && case $x in "d "[0-9]*" "*.??????????" "*.??????????) o=gnu ;; esac
+	[ -n "$o" ] || { x=$(stat -c '%f %i %y %z' / 2>/dev/null) && case $x in 4[0-9a-f][0-9a-f][0-9a-f]" "[0-9]*" "[0-9]*-*-*" "*:*:*.?????????*) o=stat ;; esac; }
+	echo "engine=$o"
+	echo "ids=$(id -u):$(id -g):$(id -G)"
+	command -v scp >/dev/null 2>&1 && echo scp=1
+	mv --help 2>&1 | grep -e '--exchange' >/dev/null && echo exchange=mv
+	command -v perl >/dev/null 2>&1 && echo perl=1
+	echo "machine=$(uname -sm)"
+	touch -c -d '2001-02-03 04:05:06.5' ./.scpfs-no-such-file 2>/dev/null && echo touch=ns
+	echo "now=$(date +%s.%N)"
+	printf 'root=%s' "$(pwd -P; echo .)"
+	z 0
+}

@@ -1,0 +1,150 @@
+package scptest
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime/pprof"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// settle is how long [LeakCheck] waits for what is still ending.
+const settle = 10 * time.Second
+
+// LeakCheck fails the test when, after its Cleanup functions have run, there
+// are goroutines, child processes, FUSE mounts or open descriptors that were
+// not there when LeakCheck was called. Call it first, so that its own Cleanup
+// runs last. It looks at the whole process: it must not be used in a test that
+// runs in parallel with others.
+func LeakCheck(t testing.TB) {
+	t.Helper()
+	before := census()
+	t.Cleanup(func() {
+		t.Helper()
+		if left := before.await(); len(left) > 0 {
+			t.Errorf("left behind:\n%s", strings.Join(left, "\n"))
+		}
+	})
+}
+
+// holdings are the things held, by description, and how many of each.
+type holdings map[string]int
+
+func census() holdings {
+	h := holdings{}
+	for _, list := range []func() []string{goroutines, children, mounts, descriptors} {
+		for _, item := range list() {
+			h[item]++
+		}
+	}
+	return h
+}
+
+// await returns what is more than before once it has stopped becoming less.
+func (h holdings) await() []string {
+	for deadline := time.Now().Add(settle); ; time.Sleep(5 * time.Millisecond) {
+		left := h.surplus(census())
+		if len(left) == 0 || time.Now().After(deadline) {
+			return left
+		}
+	}
+}
+
+func (h holdings) surplus(now holdings) []string {
+	var left []string
+	for _, item := range slices.Sorted(maps.Keys(now)) {
+		if n := now[item] - h[item]; n > 0 {
+			left = append(left, fmt.Sprintf("%d of %s", n, item))
+		}
+	}
+	return left
+}
+
+// goroutines describes each by its stack. The one that runs the test is where
+// it is asked, and the testing package's own come and go.
+func goroutines() []string {
+	var b bytes.Buffer
+	pprof.Lookup("goroutine").WriteTo(&b, 2)
+	var all []string
+	for stack := range strings.SplitSeq(b.String(), "\n\n") {
+		if !strings.Contains(stack, "scptest.goroutines(") && !strings.Contains(stack, "testing.tRunner") && !harness(stack) {
+			all = append(all, "goroutine "+origin(stack))
+		}
+	}
+	return all
+}
+
+// harness recognises goroutines that the testing package and the runtime run.
+func harness(stack string) bool {
+	for _, name := range []string{"testing.(*M).", "testing.runFuzz", "created by os/signal", "created by testing.", "runtime.ensureSigM"} {
+		if strings.Contains(stack, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// origin drops the parts of a stack that differ between two goroutines of the
+// same kind: ids, addresses, and where it is just now.
+func origin(stack string) string {
+	lines := strings.Split(strings.TrimSpace(stack), "\n")
+	for i, line := range lines {
+		if made, ok := strings.CutPrefix(line, "created by "); ok && i+1 < len(lines) {
+			made, _, _ = strings.Cut(made, " in goroutine")
+			at, _, _ := strings.Cut(strings.TrimSpace(lines[i+1]), " +")
+			return made + " at " + at
+		}
+	}
+	return "main"
+}
+
+func children() []string {
+	var all []string
+	for _, s := range processes() {
+		if s.parent == os.Getpid() {
+			line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", s.pid)) // a zombie's is empty
+			all = append(all, fmt.Sprintf("child process %d %q", s.pid, bytes.ReplaceAll(line, []byte{0}, []byte(" "))))
+		}
+	}
+	return all
+}
+
+// mounts lists this machine's FUSE mounts: only those below a directory for
+// temporary files can be a test's.
+func mounts() []string {
+	text, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return nil
+	}
+	var all []string
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if len(fields) > 2 && strings.HasPrefix(fields[2], "fuse") && strings.HasPrefix(fields[1], os.TempDir()) {
+			all = append(all, "mount "+fields[1])
+		}
+	}
+	return all
+}
+
+// descriptors describes each by what it leads to, without the inode numbers of
+// pipes and sockets, and without the poller's own and the one that lists them.
+func descriptors() []string {
+	links, _ := filepath.Glob("/proc/self/fd/*") // the pattern is good
+	var all []string
+	for _, link := range links {
+		target, err := os.Readlink(link)
+		if err != nil {
+			continue
+		}
+		kind, _, _ := strings.Cut(target, "[")
+		if !strings.HasPrefix(target, "anon_inode") && !strings.HasPrefix(target, "/proc/") {
+			all = append(all, "descriptor of "+kind)
+		}
+	}
+	return all
+}

@@ -1,0 +1,174 @@
+package scpio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"syscall"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// ErrRefused says that the host does not allow another session on this
+// connection now, as sshd does beyond MaxSessions.
+var ErrRefused = errors.New("the host allows no more sessions on this connection")
+
+// NewConn makes a [Conn] of an SSH connection, which it owns from then on.
+func NewConn(c *ssh.Client) Conn {
+	conn := &sshConn{client: c, done: make(chan struct{})}
+	go func() {
+		defer close(conn.done)
+		_ = c.Wait()
+	}()
+	return conn
+}
+
+type sshConn struct {
+	client *ssh.Client
+	done   chan struct{}
+}
+
+func (c *sshConn) Done() <-chan struct{} { return c.done }
+func (c *sshConn) Close() error {
+	err := c.client.Close()
+	<-c.done
+	return err
+}
+
+// Start opens a channel and sends the command without waiting for the reply
+// to it, which saves a round trip: a refused command shows as the end of the
+// channel. Opening has no time limit of its own in x/crypto/ssh, so it runs
+// aside and a channel that comes too late is closed.
+func (c *sshConn) Start(ctx context.Context, command string) (Session, error) {
+	type opened struct {
+		ch   ssh.Channel
+		reqs <-chan *ssh.Request
+		err  error
+	}
+	got := make(chan opened, 1)
+	go func() {
+		ch, reqs, err := c.client.OpenChannel("session", nil)
+		got <- opened{ch, reqs, err}
+	}()
+	select {
+	case o := <-got:
+		if o.err != nil {
+			return nil, openError(o.err)
+		}
+		return startSession(o.ch, o.reqs, command)
+	case <-ctx.Done():
+		go func() {
+			if o := <-got; o.err == nil {
+				go ssh.DiscardRequests(o.reqs)
+				o.ch.Close()
+			}
+		}()
+		return nil, cause(ctx, ctx.Err())
+	}
+}
+
+// openError tells a refusal because of too many sessions (OpenSSH says
+// ConnectionFailed or Prohibited, dropbear ResourceShortage) from the end of
+// the connection.
+func openError(err error) error {
+	if refused, ok := errors.AsType[*ssh.OpenChannelError](err); ok {
+		return fmt.Errorf("%w: %s", ErrRefused, saying(refused.Message))
+	}
+	return fmt.Errorf("%w: %w", syscall.ENOTCONN, err)
+}
+
+// sshSession is a channel whose Read and Write end when we say so. Those of
+// an [ssh.Channel] end only when the host answers our closing, or never if it
+// has gone silent; so each way is pumped by a goroutine that stays behind for
+// that long, and a caller waits on a pipe.
+type sshSession struct {
+	ch     ssh.Channel
+	in     *io.PipeWriter
+	out    *io.PipeReader
+	done   chan struct{}
+	stderr tail
+	ending sync.Once
+}
+
+func startSession(ch ssh.Channel, reqs <-chan *ssh.Request, command string) (Session, error) {
+	// The requests of a channel must be read for as long as it lives, or
+	// the whole connection stalls; so must its standard error, which
+	// shares the channel's window.
+	go ssh.DiscardRequests(reqs)
+	if _, err := ch.SendRequest("exec", false, ssh.Marshal(struct{ Command string }{command})); err != nil {
+		ch.Close()
+		return nil, fmt.Errorf("%w: %w", syscall.ENOTCONN, err)
+	}
+	feed, in := io.Pipe()
+	out, drain := io.Pipe()
+	s := &sshSession{ch: ch, in: in, out: out, done: make(chan struct{})}
+	go io.Copy(&s.stderr, ch.Stderr())
+	go s.feed(feed)
+	go s.drain(drain)
+	return s, nil
+}
+
+// pumpSize is the piece in which bytes pass: a few packets of SSH.
+const pumpSize = 128 << 10
+
+func (s *sshSession) feed(from *io.PipeReader) {
+	_, err := io.CopyBuffer(struct{ io.Writer }{s.ch}, struct{ io.Reader }{from}, make([]byte, pumpSize))
+	from.CloseWithError(err)
+}
+
+// drain goes on reading when nobody wants the bytes any more, as the host may
+// not get to our closing before they are out of its way.
+func (s *sshSession) drain(to *io.PipeWriter) {
+	defer close(s.done)
+	_, err := io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{s.ch}, make([]byte, pumpSize))
+	if errors.Is(err, io.ErrClosedPipe) {
+		io.Copy(io.Discard, s.ch)
+	}
+	to.CloseWithError(err)
+}
+
+func (s *sshSession) Read(p []byte) (int, error)  { return s.out.Read(p) }
+func (s *sshSession) Write(p []byte) (int, error) { return s.in.Write(p) }
+func (s *sshSession) Done() <-chan struct{}       { return s.done }
+func (s *sshSession) Stderr() string              { return s.stderr.String() }
+
+// Close tells the host from a goroutine: with the peer gone silent and the
+// send buffer full that waits for the end of the connection. The signal is
+// for a source that nobody reads any more: dropbear's would hang on.
+func (s *sshSession) Close() error {
+	s.ending.Do(func() {
+		s.in.Close()
+		s.out.Close()
+		go func() {
+			_, _ = s.ch.SendRequest("signal", false, ssh.Marshal(struct{ Signal string }{"TERM"}))
+			s.ch.Close()
+		}()
+	})
+	return nil
+}
+
+// tail keeps the last bytes written to it.
+type tail struct {
+	mu  sync.Mutex // guards buf
+	buf []byte
+}
+
+const tailSize = 4096
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.buf = append(t.buf, p...)
+	if over := len(t.buf) - tailSize; over > 0 {
+		t.buf = append(t.buf[:0], t.buf[over:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.buf)
+}

@@ -17,7 +17,7 @@ const (
 // bits, and where these say no by asking the host, which may have reasons
 // that bits cannot tell, such as an access control list.
 func (c *Cache) Access(ctx context.Context, path string, ino uint64, mask uint32) error {
-	a, err := c.Getattr(ctx, path, ino)
+	a, err := c.Getattr(ctx, path, true, ino)
 	if err != nil {
 		return err
 	}

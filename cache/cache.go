@@ -22,9 +22,9 @@ type Options struct {
 	Size int64
 	// MinFree is how many bytes of the local disk are left free.
 	MinFree int64
-	// Timeout is how long listings and attributes are believed. 0 asks
+	// Timeouts are how long what is known of the host is believed. 0 asks
 	// every time.
-	Timeout time.Duration
+	Timeouts Timeouts
 	// Entries bounds the number of names remembered. Default: 1 million.
 	Entries int
 	// Conflict says what is done when a file has been changed here and on
@@ -39,6 +39,13 @@ type Options struct {
 	// Logger is told of what a person should know.
 	Logger *slog.Logger
 }
+
+// Timeouts are how long attributes, listings (and with them that a name does
+// not exist) and targets of symbolic links are believed.
+type Timeouts struct{ Stat, Dir, Link time.Duration }
+
+// SameTimeouts believes everything as long.
+func SameTimeouts(d time.Duration) Timeouts { return Timeouts{d, d, d} }
 
 // Cache is a directory of a host with a cache on the local disk.
 //
@@ -156,8 +163,8 @@ func (c *Cache) Lookup(ctx context.Context, path string) (Entry, error) {
 
 // entry is what the host has under a name, at most Timeout ago.
 func (c *Cache) entry(ctx context.Context, path string) (Entry, error) {
-	e, k := c.tree.lookup(path, c.since())
-	if k == unknown && path != "" && c.o.Timeout > 0 {
+	e, k := c.known(path)
+	if k == unknown && path != "" && c.o.Timeouts.Dir > 0 {
 		var err error
 		if e, k, err = c.byListing(ctx, path); err != nil {
 			return Entry{}, err
@@ -183,7 +190,7 @@ func (c *Cache) byListing(ctx context.Context, path string) (Entry, knowledge, e
 	if err != nil {
 		return Entry{}, unknown, err
 	}
-	if e, k := c.tree.lookup(path, c.since()); k == known {
+	if e, k := c.known(path); k == known {
 		return e, k, nil
 	}
 	if e, ok := find(entries, name); ok {
@@ -213,12 +220,15 @@ func (c *Cache) stat(ctx context.Context, path string) (Entry, error) {
 	return e, nil
 }
 
-// since is the moment from which on what was learned is believed.
-func (c *Cache) since() time.Time { return time.Now().Add(-c.o.Timeout) }
+// known is what is known of a name and still believed.
+func (c *Cache) known(path string) (Entry, knowledge) {
+	now := time.Now()
+	return c.tree.lookup(path, now.Add(-c.o.Timeouts.Stat), now.Add(-c.o.Timeouts.Dir))
+}
 
 // Readdir lists a directory.
 func (c *Cache) Readdir(ctx context.Context, dir string) ([]Entry, error) {
-	entries, ok := c.tree.list(dir, c.since())
+	entries, ok := c.tree.list(dir, time.Now().Add(-c.o.Timeouts.Dir))
 	if !ok {
 		var err error
 		if entries, err = c.fetchList(ctx, dir); err != nil {
@@ -291,21 +301,34 @@ func (c *Cache) overlay(dir string, entries []Entry) []Entry {
 	return all
 }
 
-// Getattr gives the attributes of a file by its number, for those that are
-// open here, or else by its path.
-func (c *Cache) Getattr(ctx context.Context, path string, ino uint64) (Attr, error) {
+// Getattr gives the attributes of a file by its number, if it is open here,
+// or else by its path, if it is named.
+func (c *Cache) Getattr(ctx context.Context, path string, named bool, ino uint64) (Attr, error) {
 	if f := c.byNumber(ino); f != nil {
 		if a, ok := f.authority(); ok {
 			return a, nil
 		}
-		path = cmp.Or(f.path(), path)
+		if p := f.path(); p != "" {
+			path, named = p, true
+		}
+	}
+	if !named {
+		return Attr{}, syscall.ENOENT
 	}
 	e, err := c.Lookup(ctx, path)
 	return e.Attr, err
 }
 
+// IsOpen tells whether a file is open here, so that it can be used without
+// a name.
+func (c *Cache) IsOpen(ino uint64) bool { return c.byNumber(ino) != nil }
+
 // Readlink gives the target of a symbolic link.
 func (c *Cache) Readlink(ctx context.Context, path string) (string, error) {
+	now := time.Now()
+	if e, k := c.tree.lookup(path, now.Add(-c.o.Timeouts.Link), now); k == known {
+		return e.Target, nil
+	}
 	e, err := c.entry(ctx, path)
 	return e.Target, err
 }
@@ -322,7 +345,7 @@ func (c *Cache) Statfs(ctx context.Context) (Statfs, error) { return c.remote.St
 
 // Root is the inode number of the directory itself.
 func (c *Cache) Root() uint64 {
-	e, _ := c.tree.lookup("", time.Time{})
+	e, _ := c.tree.lookup("", time.Time{}, time.Time{})
 	return c.ino.number(idOf(e.Attr))
 }
 

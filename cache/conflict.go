@@ -18,6 +18,8 @@ const (
 	KeepBoth Policy = iota
 	// Local puts ours in the place of the host's.
 	Local
+	// Theirs drops ours; the program gets ESTALE.
+	Theirs
 	// Fail gives the program ESTALE, and keeps ours here, unsent.
 	Fail
 )
@@ -37,6 +39,8 @@ func (f *File) conflict(ctx context.Context, path string, u Upload) error {
 	switch f.c.o.Conflict {
 	case Local:
 		return f.overrule(ctx, path)
+	case Theirs:
+		return f.yield(ctx, path)
 	case Fail:
 		return syscall.ESTALE
 	}
@@ -48,6 +52,20 @@ func (f *File) rebase(a Attr) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.base = a
+}
+
+// yield drops ours. Handles keep it until the file is opened again.
+func (f *File) yield(ctx context.Context, path string) error {
+	now, err := f.c.remote.Stat(ctx, path)
+	if err != nil && !isGone(err) {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.dirty = false
+	f.unnoteLocked()
+	f.base, f.attr, f.racy = now.Attr, now.Attr, true
+	return syscall.ESTALE
 }
 
 // overrule stores ours in the place of whatever the host has.

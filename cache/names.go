@@ -264,7 +264,7 @@ func (c *Cache) Unlink(ctx context.Context, path string) error {
 }
 
 func (c *Cache) unlinkClosed(ctx context.Context, path string) error {
-	e, k := c.tree.lookup(path, c.since())
+	e, k := c.known(path)
 	if err := c.remote.Remove(ctx, path); err != nil {
 		return c.failed(err, path)
 	}
@@ -343,7 +343,7 @@ func (c *Cache) Rmdir(ctx context.Context, path string) error {
 			return syscall.ENOTEMPTY
 		}
 	}
-	e, k := c.tree.lookup(path, c.since())
+	e, k := c.known(path)
 	if err := c.remote.Rmdir(ctx, path); err != nil {
 		return c.failed(err, path)
 	}

@@ -75,6 +75,7 @@ type Upload = struct {
 	Contents io.Reader
 	Size     int64  // of Contents, in bytes
 	Mode     uint32 // permission bits
+	Atime    int64  // nanoseconds since 1970, kept to the microsecond
 	Mtime    int64  // nanoseconds since 1970
 	// Expect is the version of the file that the contents replace; a zero
 	// one says that there must be no file yet.

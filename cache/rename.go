@@ -74,8 +74,8 @@ func (c *Cache) rename(ctx context.Context, from, to string, flags uint32) error
 			return err
 		}
 	}
-	old, known1 := c.tree.lookup(from, c.since())
-	over, known2 := c.tree.lookup(to, c.since())
+	old, known1 := c.known(from)
+	over, known2 := c.known(to)
 	a, err := c.remote.Rename(ctx, from, to, flags)
 	if err != nil {
 		return c.failed(err, from, to)

@@ -12,7 +12,7 @@ func (c *Cache) Setattr(ctx context.Context, path string, ino uint64, ch Change)
 	if f := c.byNumber(ino); f != nil {
 		return f.setattr(ctx, ch)
 	}
-	was, k := c.tree.lookup(path, time.Time{})
+	was, k := c.tree.lookup(path, time.Time{}, time.Time{})
 	a, err := c.remote.Setattr(ctx, path, ch)
 	if err != nil {
 		return Attr{}, c.failed(err, path)

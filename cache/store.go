@@ -67,6 +67,7 @@ func (f *File) upload() (Upload, string, uint64, error) {
 		Contents: io.NewSectionReader(f.obj.f, 0, f.attr.Size),
 		Size:     f.attr.Size,
 		Mode:     f.attr.Mode,
+		Atime:    f.attr.Atime,
 		Mtime:    f.attr.Mtime,
 		Expect:   f.base,
 	}
@@ -107,9 +108,7 @@ func (f *File) stored(path string, a Attr, seq uint64) error {
 	if f.seq != seq {
 		return f.noteLocked(false)
 	}
-	atime := f.attr.Atime
 	f.attr = a
-	f.attr.Atime = max(atime, a.Atime)
 	f.dirty = false
 	f.unnoteLocked()
 	return nil

@@ -57,15 +57,16 @@ const (
 	known
 )
 
-// lookup finds what was learned of a path since the moment.
-func (t *tree) lookup(path string, since time.Time) (Entry, knowledge) {
+// lookup finds what was learned of a path since the moment; that it does not
+// exist must have been learned since gone.
+func (t *tree) lookup(path string, since, gone time.Time) (Entry, knowledge) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	dir, n, name := t.findLocked(path)
 	switch {
 	case n != nil && n.at.After(since) && !t.linkChangedLocked(n):
 		return Entry{Name: name, Target: n.target, Attr: n.attr}, known
-	case n == nil && dir != nil && dir.full.After(since):
+	case n == nil && dir != nil && dir.full.After(gone):
 		t.listed.Get(dir)
 		return Entry{}, absent
 	}

@@ -61,7 +61,11 @@ func (d *dirHandle) fill(ctx context.Context) syscall.Errno {
 	}
 	ctx, done := d.n.fs.interruptible(ctx)
 	defer done()
-	path := d.n.path()
+	path, named := d.n.path()
+	if !named {
+		d.entries, d.read = nil, true // removed: nothing is in it
+		return 0
+	}
 	entries, err := d.n.fs.cache.Readdir(ctx, path)
 	if err != nil {
 		return d.n.fs.errno("readdir", path, err)

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/posixtest"
 
 	"time"
@@ -27,13 +26,13 @@ func start(t *testing.T, srv *scptest.Server) (mnt, remote string) {
 		t.Fatal(err)
 	}
 	h := cl.Host()
-	c, err := cache.Open(t.Context(), cl, cache.Options{Dir: filepath.Join(t.TempDir(), "cache"), Timeout: 20 * time.Second, UID: h.UID, GID: h.GID, Groups: h.Groups, Hostname: "here", Logger: log})
+	c, err := cache.Open(t.Context(), cl, cache.Options{Dir: filepath.Join(t.TempDir(), "cache"), Timeouts: cache.SameTimeouts(20 * time.Second), UID: h.UID, GID: h.GID, Groups: h.Groups, Hostname: "here", Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}
 	f := fusefs.New(c, fusefs.Options{Logger: log})
-	root, ino := f.Root()
-	s, err := mount.Mount(mnt, root, mount.Options{Logger: log, Debug: os.Getenv("FUSEDEBUG") != "", Base: fs.Options{NullPermissions: true, RootStableAttr: &fs.StableAttr{Ino: ino}}})
+	root := f.Root()
+	s, err := mount.Mount(mnt, root, mount.Options{Logger: log, Debug: os.Getenv("FUSEDEBUG") != "", Base: f.Options()})
 	if err != nil {
 		t.Fatal(err)
 	}

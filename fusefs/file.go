@@ -31,7 +31,10 @@ var _ = (interface {
 func (n *Node) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
 	ctx, done := n.fs.interruptible(ctx)
 	defer done()
-	path := n.path()
+	path, named := n.path()
+	if !named && !n.fs.cache.IsOpen(n.ino()) {
+		return nil, 0, syscall.ESTALE
+	}
 	h, err := n.fs.cache.Open(ctx, path, n.ino(), int(flags))
 	if err != nil {
 		return nil, 0, n.fs.errno("open", path, err)

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
 
 	"github.com/scpfs/scpfs/cache"
 )
@@ -50,8 +51,21 @@ func New(c *cache.Cache, o Options) *FS {
 	return f
 }
 
-// Root is the node to mount, and its inode number.
-func (f *FS) Root() (fs.InodeEmbedder, uint64) { return &Node{fs: f}, f.cache.Root() }
+// Root is the node to mount.
+func (f *FS) Root() fs.InodeEmbedder { return &Node{fs: f} }
+
+// Options are what go-fuse must be told for this file system.
+func (f *FS) Options() fs.Options {
+	return fs.Options{
+		NullPermissions: true, // a mode of 0000 is one
+		RootStableAttr:  &fs.StableAttr{Ino: f.cache.Root()},
+		MountOptions: fuse.MountOptions{
+			DisableXAttrs: true, // refused as not supported, without a request each
+			// An open that truncates need not fetch what it truncates.
+			ExtraCapabilities: fuse.CAP_ATOMIC_O_TRUNC,
+		},
+	}
+}
 
 // Interrupt ends the waiting of all requests under way, with EINTR. It is
 // for the end of the mount.

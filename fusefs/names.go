@@ -23,7 +23,10 @@ func (n *Node) entry(ctx context.Context, op, path string, e cache.Entry, err er
 func (n *Node) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
 	ctx, done := n.fs.interruptible(ctx)
 	defer done()
-	path := n.child(name)
+	path, errno := n.child(name)
+	if errno != 0 {
+		return nil, errno
+	}
 	e, err := n.fs.cache.Mkdir(ctx, path, mode&0o7777)
 	return n.entry(ctx, "mkdir", path, e, err, out)
 }
@@ -32,7 +35,10 @@ func (n *Node) Mkdir(ctx context.Context, name string, mode uint32, out *fuse.En
 func (n *Node) Mknod(ctx context.Context, name string, mode, rdev uint32, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
 	ctx, done := n.fs.interruptible(ctx)
 	defer done()
-	path := n.child(name)
+	path, errno := n.child(name)
+	if errno != 0 {
+		return nil, errno
+	}
 	if mode&syscall.S_IFMT != syscall.S_IFREG {
 		e, err := n.fs.cache.Mknod(ctx, path, mode, rdev)
 		return n.entry(ctx, "mknod", path, e, err, out)
@@ -49,7 +55,10 @@ func (n *Node) Mknod(ctx context.Context, name string, mode, rdev uint32, out *f
 func (n *Node) Symlink(ctx context.Context, target, name string, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
 	ctx, done := n.fs.interruptible(ctx)
 	defer done()
-	path := n.child(name)
+	path, errno := n.child(name)
+	if errno != 0 {
+		return nil, errno
+	}
 	e, err := n.fs.cache.Symlink(ctx, target, path)
 	return n.entry(ctx, "symlink", path, e, err, out)
 }
@@ -59,8 +68,15 @@ func (n *Node) Link(ctx context.Context, target fs.InodeEmbedder, name string, o
 	ctx, done := n.fs.interruptible(ctx)
 	defer done()
 	file := target.(*Node)
-	path := n.child(name)
-	e, err := n.fs.cache.Link(ctx, file.path(), file.ino(), path)
+	path, errno := n.child(name)
+	if errno != 0 {
+		return nil, errno
+	}
+	from, named := file.path()
+	if !named && !n.fs.cache.IsOpen(file.ino()) {
+		return nil, syscall.ENOENT
+	}
+	e, err := n.fs.cache.Link(ctx, from, file.ino(), path)
 	if err != nil {
 		return nil, n.fs.errno("link", path, err)
 	}
@@ -72,7 +88,10 @@ func (n *Node) Link(ctx context.Context, target fs.InodeEmbedder, name string, o
 func (n *Node) Unlink(ctx context.Context, name string) syscall.Errno {
 	ctx, done := n.fs.interruptible(ctx)
 	defer done()
-	path := n.child(name)
+	path, errno := n.child(name)
+	if errno != 0 {
+		return errno
+	}
 	return n.fs.errno("unlink", path, n.fs.cache.Unlink(ctx, path))
 }
 
@@ -80,7 +99,10 @@ func (n *Node) Unlink(ctx context.Context, name string) syscall.Errno {
 func (n *Node) Rmdir(ctx context.Context, name string) syscall.Errno {
 	ctx, done := n.fs.interruptible(ctx)
 	defer done()
-	path := n.child(name)
+	path, errno := n.child(name)
+	if errno != 0 {
+		return errno
+	}
 	return n.fs.errno("rmdir", path, n.fs.cache.Rmdir(ctx, path))
 }
 
@@ -88,7 +110,14 @@ func (n *Node) Rmdir(ctx context.Context, name string) syscall.Errno {
 func (n *Node) Rename(ctx context.Context, name string, newParent fs.InodeEmbedder, newName string, flags uint32) syscall.Errno {
 	ctx, done := n.fs.interruptible(ctx)
 	defer done()
-	from, to := n.child(name), newParent.(*Node).child(newName)
+	from, errno := n.child(name)
+	if errno != 0 {
+		return errno
+	}
+	to, errno := newParent.(*Node).child(newName)
+	if errno != 0 {
+		return errno
+	}
 	return n.fs.errno("rename", from, n.fs.cache.Rename(ctx, from, to, flags))
 }
 
@@ -97,7 +126,10 @@ func (n *Node) Rename(ctx context.Context, name string, newParent fs.InodeEmbedd
 func (n *Node) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
 	ctx, done := n.fs.interruptible(ctx)
 	defer done()
-	path := n.child(name)
+	path, errno := n.child(name)
+	if errno != 0 {
+		return nil, nil, 0, errno
+	}
 	h, err := n.fs.cache.Create(ctx, path, int(flags), mode&0o7777)
 	if errors.Is(err, syscall.EEXIST) && flags&syscall.O_EXCL == 0 {
 		var e cache.Entry
@@ -115,7 +147,7 @@ func (n *Node) Create(ctx context.Context, name string, flags, mode uint32, out 
 func (n *Node) Tmpfile(ctx context.Context, flags, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
 	h, err := n.fs.cache.Tmpfile(int(flags), mode&0o7777)
 	if err != nil {
-		return nil, nil, 0, n.fs.errno("tmpfile", n.path(), err)
+		return nil, nil, 0, n.fs.errno("tmpfile", "", err)
 	}
 	return n.node(ctx, h.Attr(), out), &handle{h, n.fs}, 0, 0
 }

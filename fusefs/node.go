@@ -2,6 +2,8 @@ package fusefs
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fs"
@@ -38,15 +40,34 @@ var _ = (interface {
 	fs.NodeOnForgetter
 })((*Node)(nil))
 
-// path is one of the names of the node, below the root.
-func (n *Node) path() string { return n.Path(n.Root()) }
-
-// child is the path of a name in a directory.
-func (n *Node) child(name string) string {
-	if p := n.path(); p != "" {
-		return p + "/" + name
+// path is one of the names of the node, below the root; false says that it
+// has none any more, or is below a directory that has none.
+func (n *Node) path() (string, bool) {
+	root := n.Root()
+	var names []string
+	for at := n.EmbeddedInode(); at != root; {
+		name, parent := at.Parent()
+		if parent == nil {
+			return "", false
+		}
+		names = append(names, name)
+		at = parent
 	}
-	return name
+	slices.Reverse(names)
+	return strings.Join(names, "/"), true
+}
+
+// child is the path of a name in a directory. In a directory that was
+// removed there are no names.
+func (n *Node) child(name string) (string, syscall.Errno) {
+	dir, ok := n.path()
+	switch {
+	case !ok:
+		return "", syscall.ENOENT
+	case dir == "":
+		return name, 0
+	}
+	return dir + "/" + name, 0
 }
 
 func (n *Node) ino() uint64 { return n.StableAttr().Ino }
@@ -62,7 +83,10 @@ func (n *Node) node(ctx context.Context, a cache.Attr, out *fuse.EntryOut) *fs.I
 func (n *Node) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
 	ctx, done := n.fs.interruptible(ctx)
 	defer done()
-	path := n.child(name)
+	path, errno := n.child(name)
+	if errno != 0 {
+		return nil, errno
+	}
 	e, err := n.fs.cache.Lookup(ctx, path)
 	if err != nil {
 		return nil, n.fs.errno("lookup", path, err)
@@ -74,8 +98,8 @@ func (n *Node) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs
 func (n *Node) Getattr(ctx context.Context, f fs.FileHandle, out *fuse.AttrOut) syscall.Errno {
 	ctx, done := n.fs.interruptible(ctx)
 	defer done()
-	path := n.path()
-	a, err := n.fs.cache.Getattr(ctx, path, n.ino())
+	path, named := n.path()
+	a, err := n.fs.cache.Getattr(ctx, path, named, n.ino())
 	if err != nil {
 		return n.fs.errno("getattr", path, err)
 	}
@@ -87,7 +111,10 @@ func (n *Node) Getattr(ctx context.Context, f fs.FileHandle, out *fuse.AttrOut) 
 func (n *Node) Setattr(ctx context.Context, f fs.FileHandle, in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
 	ctx, done := n.fs.interruptible(ctx)
 	defer done()
-	path := n.path()
+	path, named := n.path()
+	if !named && !n.fs.cache.IsOpen(n.ino()) {
+		return syscall.ENOENT
+	}
 	a, err := n.setattr(ctx, f, path, in)
 	if err != nil {
 		return n.fs.errno("setattr", path, err)
@@ -121,7 +148,10 @@ func (n *Node) setattr(ctx context.Context, f fs.FileHandle, path string, in *fu
 func (n *Node) Access(ctx context.Context, mask uint32) syscall.Errno {
 	ctx, done := n.fs.interruptible(ctx)
 	defer done()
-	path := n.path()
+	path, named := n.path()
+	if !named {
+		return syscall.ENOENT
+	}
 	return n.fs.errno("access", path, n.fs.cache.Access(ctx, path, n.ino(), mask))
 }
 
@@ -144,7 +174,10 @@ func (n *Node) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
 func (n *Node) Readlink(ctx context.Context) ([]byte, syscall.Errno) {
 	ctx, done := n.fs.interruptible(ctx)
 	defer done()
-	path := n.path()
+	path, named := n.path()
+	if !named {
+		return nil, syscall.ENOENT
+	}
 	target, err := n.fs.cache.Readlink(ctx, path)
 	return []byte(target), n.fs.errno("readlink", path, err)
 }

@@ -44,9 +44,7 @@ func TestBackgroundReady(t *testing.T) {
 	}
 	pid := daemonOf(t, dir)
 	checkDetached(t, pid)
-	if err := syscall.Unmount(dir, 0); err != nil {
-		t.Fatal(err)
-	}
+	unmount(t, dir, "-u")
 	waitUntil(t, "the daemon has ended", func() bool { return syscall.Kill(pid, 0) != nil || zombie(pid) })
 }
 

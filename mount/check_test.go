@@ -87,7 +87,5 @@ func TestCheckDeadMount(t *testing.T) {
 		!strings.Contains(err.Error(), "fusermount3 -u "+dir) {
 		t.Errorf("got %v", err)
 	}
-	if err := syscall.Unmount(dir, 0); err != nil {
-		t.Error(err)
-	}
+	unmount(t, dir, "-u")
 }

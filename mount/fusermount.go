@@ -16,6 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+const helperName = "fusermount3"
+
 // helperTimeout is how long fusermount3 may take to mount or unmount.
 const helperTimeout = 30 * time.Second
 
@@ -54,6 +56,7 @@ func startHelper(dir string, o Options) (*helper, error) {
 	defer theirs.Close()
 	h := &helper{conn: ours, done: make(chan struct{})}
 	h.cmd = exec.Command(bin, "-o", strings.Join(helperWords(o), ","), "--", dir)
+	h.cmd.Args[0] = helperName // it puts that in front of what it says
 	h.cmd.Env = append(os.Environ(), "_FUSE_COMMFD=3", "LC_ALL=C")
 	h.cmd.ExtraFiles = []*os.File{theirs}
 	h.cmd.Stderr, h.cmd.WaitDelay = &h.said, time.Second
@@ -168,8 +171,7 @@ func (h *helper) explain(err error) error {
 func helperText(s string) string {
 	var lines []string
 	for line := range strings.Lines(s) {
-		line = strings.TrimSpace(line)
-		line = strings.TrimPrefix(strings.TrimPrefix(line, "fusermount3: "), "fusermount: ")
+		line = strings.TrimPrefix(strings.TrimSpace(line), helperName+": ")
 		if line != "" {
 			lines = append(lines, line)
 		}

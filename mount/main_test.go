@@ -154,8 +154,24 @@ func mountpoint(t *testing.T) string {
 func mustBeFree(t *testing.T, dir string) {
 	t.Helper()
 	if line := mountLine(dir); line != "" {
-		syscall.Unmount(dir, syscall.MNT_DETACH)
+		unmount(t, dir, "-uz")
 		t.Errorf("left mounted: %s", line)
+	}
+}
+
+// unmount has fusermount3 unmount, which root and ordinary users can.
+func unmount(t *testing.T, dir, how string) {
+	t.Helper()
+	if out, err := exec.Command("fusermount3", how, dir).CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// needRoot skips what an ordinary user cannot do.
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
 	}
 }
 

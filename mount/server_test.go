@@ -39,49 +39,60 @@ func TestMountServes(t *testing.T) {
 }
 
 func TestMountTable(t *testing.T) {
-	tests := []struct {
-		name    string
-		options mount.Options
-		want    []string
-		not     []string
-	}{
+	tests := []tableTest{
 		{"zero value", mount.Options{},
 			[]string{"rw,nosuid,nodev", "- fuse.scpfs scpfs ", "max_read=1048576"},
 			[]string{"allow_other", "default_permissions", "noexec"}},
 		{"names", mount.Options{FsName: "me@host:/a, b\\c", Subtype: "other"},
 			[]string{`- fuse.other me@host:/a,\040b\134c `}, nil},
 		{"read only", mount.Options{ReadOnly: true}, []string{" ro,nosuid,nodev"}, nil},
-		{"flags", mount.Options{Flags: []string{"noexec", "noatime", "nodiratime", "sync", "dirsync"}},
-			[]string{"noexec", "noatime", "nodiratime", "sync", "dirsync"}, nil},
+		{"flags", mount.Options{Flags: []string{"noexec", "noatime", "sync", "dirsync"}},
+			[]string{"noexec", "noatime", "sync", "dirsync"}, nil},
 		{"last flag wins", mount.Options{Flags: []string{"noexec", "exec", "ro", "rw"}},
 			[]string{" rw,"}, []string{"noexec"}},
-		{"everybody", mount.Options{AllowOther: true, DefaultPermissions: true, MaxRead: 65536},
-			[]string{"allow_other", "default_permissions", "max_read=65536"}, nil},
-		{"root too", mount.Options{AllowRoot: true}, []string{"allow_other"}, nil},
+		{"requests", mount.Options{DefaultPermissions: true, MaxRead: 65536},
+			[]string{"default_permissions", "max_read=65536"}, nil},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			_, dir := mounted(t, tt.options)
-			line := mountLine(dir)
-			for _, w := range tt.want {
-				if !strings.Contains(line, w) {
-					t.Errorf("no %q in %s", w, line)
-				}
-			}
-			for _, w := range tt.not {
-				if strings.Contains(line, w) {
-					t.Errorf("%q in %s", w, line)
-				}
-			}
-		})
+		t.Run(tt.name, func(t *testing.T) { checkTable(t, tt) })
 	}
 }
 
-func TestRootMayHaveSetuid(t *testing.T) {
-	need(t, os.Geteuid() == 0, "root")
-	_, dir := mounted(t, mount.Options{Flags: []string{"suid", "dev"}})
-	if line := mountLine(dir); strings.Contains(line, "nosuid") || strings.Contains(line, "nodev") {
-		t.Errorf("got %s", line)
+// TestMountTableOfRoot is about what an ordinary user may not, or not without
+// the administrator.
+func TestMountTableOfRoot(t *testing.T) {
+	needRoot(t)
+	tests := []tableTest{
+		{"everybody", mount.Options{AllowOther: true}, []string{"allow_other"}, nil},
+		{"root too", mount.Options{AllowRoot: true}, []string{"allow_other"}, nil},
+		{"directory times", mount.Options{Flags: []string{"nodiratime"}}, []string{"nodiratime"}, nil},
+		{"setuid", mount.Options{Flags: []string{"suid", "dev"}}, nil, []string{"nosuid", "nodev"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { checkTable(t, tt) })
+	}
+}
+
+// tableTest is a mount and what its line in the mount table has, and has not.
+type tableTest struct {
+	name    string
+	options mount.Options
+	want    []string
+	not     []string
+}
+
+func checkTable(t *testing.T, tt tableTest) {
+	_, dir := mounted(t, tt.options)
+	line := mountLine(dir)
+	for _, w := range tt.want {
+		if !strings.Contains(line, w) {
+			t.Errorf("no %q in %s", w, line)
+		}
+	}
+	for _, w := range tt.not {
+		if strings.Contains(line, w) {
+			t.Errorf("%q in %s", w, line)
+		}
 	}
 }
 
@@ -175,16 +186,14 @@ func TestUnmountTwice(t *testing.T) {
 
 func TestUnmountBySomebodyElse(t *testing.T) {
 	s, dir := mounted(t, mount.Options{AutoUnmount: true})
-	if out, err := exec.Command("fusermount3", "-u", dir).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	unmount(t, dir, "-u")
 	s.Wait()
 }
 
 // TestCutConnection has the kernel cut the connection, as an administrator can: the
 // mount must not stay behind dead.
 func TestCutConnection(t *testing.T) {
-	need(t, os.Geteuid() == 0, "root")
+	needRoot(t)
 	s, dir := mounted(t, mount.Options{})
 	var st syscall.Stat_t
 	if err := syscall.Stat(dir, &st); err != nil {

@@ -120,6 +120,7 @@ func detachHelped(dir string, lazy bool) error {
 		how = "-uz"
 	}
 	cmd := exec.CommandContext(ctx, bin, how, "--", dir)
+	cmd.Args[0] = helperName
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	cmd.WaitDelay = time.Second
 	out, err := cmd.CombinedOutput()

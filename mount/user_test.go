@@ -55,7 +55,7 @@ func (p *player) stop() error {
 // test binary that he can run.
 func userDir(t *testing.T) (dir, bin string) {
 	t.Helper()
-	need(t, os.Geteuid() == 0, "root, to become somebody else")
+	needRoot(t)
 	info, err := os.Stat("/dev/fuse")
 	need(t, err == nil && info.Mode().Perm() == 0o666, "a /dev/fuse that users may open (mode 0666)")
 	base, err := os.MkdirTemp("", "mount")

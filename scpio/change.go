@@ -51,7 +51,11 @@ func (c *Client) Mkdir(ctx context.Context, path string, mode uint32) (Attr, err
 // makes a file of the mode, and the mode again where that is not enough.
 func modeArgs(mode, full uint32) string {
 	exact := "''"
-	if mode&07777&^full != 0 {
+	switch mode & 07777 &^ full {
+	case 0:
+	case 01000:
+		exact = "+t" // leaves an inherited set-group-ID bit alone
+	default:
 		exact = octal(mode)
 	}
 	return fmt.Sprintf("%04o %s", full&^mode, exact)
@@ -90,11 +94,17 @@ func (c *Client) Rmdir(ctx context.Context, path string) error {
 
 // Link gives a file another name and returns its new attributes.
 func (c *Client) Link(ctx context.Context, path, link string) (Attr, error) {
+	if err := c.usable(path); err != nil {
+		return Attr{}, fail("link", link, err)
+	}
 	return c.change(ctx, "link", link, "H "+c.arg(path)+" "+c.arg(link))
 }
 
 // Symlink makes a symbolic link with the text target.
 func (c *Client) Symlink(ctx context.Context, target, path string) (Attr, error) {
+	if err := usable(target); err != nil {
+		return Attr{}, fail("symlink", path, err)
+	}
 	return c.change(ctx, "symlink", path, "Y "+quote(target)+" "+c.arg(path))
 }
 
@@ -112,6 +122,9 @@ func (c *Client) Rename(ctx context.Context, from, to string, flags uint32) (Att
 	how := map[uint32]string{0: "''", RenameNoReplace: "new", RenameExchange: "swap"}[flags]
 	if how == "" {
 		return Attr{}, fail("rename", from, syscall.EINVAL)
+	}
+	if err := c.usable(from, to); err != nil {
+		return Attr{}, fail("rename", from, err)
 	}
 	cmd := "M " + c.arg(from) + " " + c.arg(to) + " " + how
 	if p, q := parent(from), parent(to); p != q {
@@ -186,14 +199,18 @@ func (c *Client) touch(ch Change, arg string) []string {
 	return nil
 }
 
-// date is a time as the host's touch takes it: with nanoseconds, or, from
-// busybox's, as whole seconds.
+// date is a time as the host's touch takes it: with nanoseconds, or, by
+// busybox's, in whole seconds. There the second before 1970 cannot be told
+// from an error of mktime(3), and becomes the next one.
 func (c *Client) date(ns int64) string {
 	t := time.Unix(0, ns).UTC()
 	if c.host.NanoTime {
 		return quote(t.Format("2006-01-02 15:04:05.999999999"))
 	}
-	return fmt.Sprintf("@%d", t.Unix())
+	if t.Unix() == -1 {
+		t = time.Unix(0, 0).UTC()
+	}
+	return quote(t.Format("2006-01-02 15:04:05"))
 }
 
 // Truncate sets the size of a file that is still the version of have, else
@@ -205,15 +222,13 @@ func (c *Client) Truncate(ctx context.Context, path string, have Attr, size int6
 // Access asks the host whether the account may use a file: mask has the
 // bits of access(2).
 func (c *Client) Access(ctx context.Context, path string, mask uint32) error {
-	for bit, flag := range map[uint32]string{4: "r", 2: "w", 1: "x"} {
-		if mask&bit == 0 {
-			continue
-		}
-		if err := c.silent(ctx, "access", path, "U "+c.arg(path)+" "+flag); err != nil {
-			return err
+	cmd := "U " + c.arg(path)
+	for i, flag := range []string{"x", "w", "r"} {
+		if mask&(1<<i) != 0 {
+			cmd += " " + flag
 		}
 	}
-	return nil
+	return c.silent(ctx, "access", path, cmd)
 }
 
 // Statfs describes the file system of a directory.

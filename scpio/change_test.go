@@ -18,7 +18,7 @@ var modes = []uint32{0, 0o600, 0o644, 0o666, 0o755, 0o777, 0o1777, 0o2755, 0o475
 func testCreate(t *testing.T, r *remote) {
 	for i, mode := range modes {
 		a, err := r.Create(t.Context(), fmt.Sprint(i), mode)
-		if err != nil || a.Mode != syscall.S_IFREG|mode || a != r.attrOf(t, fmt.Sprint(i)) {
+		if err != nil || a.Mode != syscall.S_IFREG|mode || !same(a, r.attrOf(t, fmt.Sprint(i))) {
 			t.Errorf("mode %#o: got %+v, %v", mode, a, err)
 		}
 	}
@@ -72,7 +72,7 @@ func concurrently(n int, f func(i int) error) []error {
 func testMkdir(t *testing.T, r *remote) {
 	for i, mode := range modes {
 		a, err := r.Mkdir(t.Context(), fmt.Sprint(i), mode)
-		if err != nil || a.Mode != syscall.S_IFDIR|mode || a != r.attrOf(t, fmt.Sprint(i)) {
+		if err != nil || a.Mode != syscall.S_IFDIR|mode || !same(a, r.attrOf(t, fmt.Sprint(i))) {
 			t.Errorf("mode %#o: got %+v, %v", mode, a, err)
 		}
 	}
@@ -128,7 +128,7 @@ func testLinks(t *testing.T, r *remote) {
 		t.Errorf("link to a link: %+v, %v", a, err)
 	}
 	a, err = r.Symlink(t.Context(), "-some where", "new")
-	if target, _ := os.Readlink(r.path("new")); err != nil || target != "-some where" || a != r.attrOf(t, "new") {
+	if target, _ := os.Readlink(r.path("new")); err != nil || target != "-some where" || !same(a, r.attrOf(t, "new")) {
 		t.Errorf("symlink: %q, %+v, %v", target, a, err)
 	}
 	r.symlink(t, "dir", "todir")
@@ -150,7 +150,7 @@ func testSetattr(t *testing.T, r *remote) {
 	for _, name := range []string{"file", "dir"} {
 		for _, mode := range modes {
 			a, err := r.Setattr(t.Context(), name, scpio.Change{Mode: &mode})
-			if err != nil || a.Mode&07777 != mode || a != r.attrOf(t, name) {
+			if err != nil || a.Mode&07777 != mode || !same(a, r.attrOf(t, name)) {
 				t.Errorf("chmod %#o %s: %+v, %v", mode, name, a, err)
 			}
 		}
@@ -160,7 +160,7 @@ func testSetattr(t *testing.T, r *remote) {
 	wantErrno(t, "chmod of a link", err, syscall.EOPNOTSUPP)
 	_, err = r.Setattr(t.Context(), "missing", scpio.Change{Mtime: new(int64(5))})
 	wantErrno(t, "utimens of nothing", err, syscall.ENOENT)
-	if a, err := r.Setattr(t.Context(), "file", scpio.Change{}); err != nil || a != r.attrOf(t, "file") {
+	if a, err := r.Setattr(t.Context(), "file", scpio.Change{}); err != nil || !same(a, r.attrOf(t, "file")) {
 		t.Errorf("no change: %+v, %v", a, err)
 	}
 	r.testSetTimes(t)
@@ -174,6 +174,9 @@ func (r *remote) testSetTimes(t *testing.T) {
 	}
 	for _, ns := range []int64{-1500000001, -1, 0, 1, 1700000000123456789} {
 		want := ns - ((ns%step)+step)%step
+		if want == -int64(time.Second) {
+			want = 0 // what busybox makes of it
+		}
 		for _, name := range []string{"file", "dir", "link"} {
 			before := r.attrOf(t, name)
 			a, err := r.Setattr(t.Context(), name, scpio.Change{Mtime: &ns})

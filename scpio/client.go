@@ -21,6 +21,8 @@ type Options struct {
 	// Shells bounds the number of shells on the host. Default: 5, half of
 	// what sshd allows on one connection.
 	Shells int
+	// FollowSymlinks shows what symbolic links point to in their place.
+	FollowSymlinks bool
 	// Logger gets a debug line for each operation.
 	Logger *slog.Logger
 }
@@ -80,6 +82,30 @@ func (c *Client) abs(path string) string {
 // arg is the path quoted for our shell.
 func (c *Client) arg(path string) string { return quote(c.abs(path)) }
 
+// maxPath is PATH_MAX of Linux: a longer path, with the NUL at its end, is
+// not even asked for, as it may not fit in a command.
+const maxPath = 4096
+
+// usable tells whether paths can be given to the host at all.
+func (c *Client) usable(paths ...string) error {
+	for _, p := range paths {
+		if err := usable(c.root + "/" + p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func usable(text string) error {
+	switch {
+	case strings.IndexByte(text, 0) >= 0:
+		return syscall.EINVAL
+	case len(text) >= maxPath:
+		return syscall.ENAMETOOLONG
+	}
+	return nil
+}
+
 // exchange is what an operation does on a shell: it sends and reads all of
 // an answer. An error of the host is told in *Error; any other error breaks
 // the shell.
@@ -90,6 +116,9 @@ type exchange func(sh *shell) error
 // ended, and another takes its place when it is needed. Waiting for a shell
 // has no limit of its own, since those it waits for have.
 func (c *Client) do(ctx context.Context, op, path string, ex exchange) error {
+	if err := c.usable(path); err != nil {
+		return fail(op, path, err)
+	}
 	began := time.Now()
 	err := c.exchange(ctx, ex)
 	c.log.Debug(op, "path", path, "took", time.Since(began), "err", err)

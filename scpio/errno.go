@@ -21,6 +21,7 @@ var errnoTexts = []struct {
 	{"File exists", syscall.EEXIST},
 	{"cannot create existing file", syscall.EEXIST},
 	{"Not a directory", syscall.ENOTDIR},
+	{"Path has non-directory component", syscall.ENOTDIR}, // busybox
 	{"Is a directory", syscall.EISDIR},
 	{"is a directory", syscall.EISDIR},
 	{"not a regular file", syscall.EINVAL},
@@ -63,6 +64,7 @@ var errnoPhrases = []struct {
 	text  string
 	errno syscall.Errno
 }{
+	{"hard link not allowed for directory", syscall.EPERM},
 	{"to a subdirectory of itself", syscall.EINVAL},     // mv d d/x
 	{"cannot overwrite directory", syscall.EISDIR},      // GNU mv f d
 	{"cannot overwrite non-directory", syscall.ENOTDIR}, // GNU mv d f

@@ -163,7 +163,7 @@ func (c *Client) fetchBatch(ctx context.Context, paths []string, begin func(int,
 	var safe []int
 	cmd := "B"
 	for i, p := range paths {
-		if strings.Contains(p, "\n") {
+		if strings.Contains(p, "\n") || c.usable(p) != nil {
 			a, err := c.Fetch(ctx, p, Attr{}, func(a Attr) (io.Writer, error) { return begin(i, a) })
 			done(i, a, err)
 			continue

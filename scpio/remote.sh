@@ -142,7 +142,7 @@ S() {
 # the target is still the version EXPECT ("-": if there is none). HOW is
 # "over" to write through the target's inode, which keeps its other names.
 K() {
-	[ -z "$5" ] || t touch -d "$5" "$1"
+	[ -z "$5" ] || t touch -m -d "$5" "$1"
 	if [ "$3" = - ]; then
 		t E "$1" "$2"
 	else
@@ -204,7 +204,14 @@ N() {
 	if [ -e "$1" ] || [ -L "$1" ]; then z 1 'File exists'; return; fi
 	x=$( (umask "$2"; set -C; : >"$1") 2>&1)
 	s=$?
-	if [ $s != 0 ] && { [ -e "$1" ] || [ -L "$1" ]; }; then x='File exists'; fi
+	# Shells have words of their own for these.
+	if [ $s != 0 ]; then
+		if [ -e "$1" ] || [ -L "$1" ]; then
+			x='File exists'
+		elif [ ! -d "${1%/*}/" ]; then
+			a "$1"
+		fi
+	fi
 	[ $s != 0 ] || [ -z "$3" ] || { t chmod "$3" "$1"; s=$?; }
 	f $s "$1"
 }
@@ -232,15 +239,46 @@ M() {
 		return
 	fi
 	case $3 in
-	new) Q "$1" "$2" ;;
+	new) Q "$1" "$2" "$4" ;;
 	swap) X "$1" "$2" ;;
-	*) if [ ! -L "$1" ] && [ ! -L "$2" ] && [ "$1" -ef "$2" ]; then :; else t mv -f -T "$1" "$2"; fi ;;
+	*) V "$1" "$2" "$4" ;;
 	esac
 	s=$?
 	if [ "$3" = swap ]; then f $s "$2" "$1"; else f $s "$2"; fi
 }
+
+# V FROM TO FAR: replace. Between directories (FAR is not empty) mv would copy
+# where a mount point of the same file system lies between. What rename(2) finds in the names themselves is found
+# before mv can see it differently: two names of one file stay as they are,
+# a directory goes nowhere below itself, and a link may replace its target.
+V() {
+	[ "$1" != "$2" ] || return 0
+	if [ -d "$1" ] && [ ! -L "$1" ]; then
+		case $2 in "$1"/*) x='Invalid argument'; return 1 ;; esac
+	fi
+	if [ -d "$2" ] && [ ! -L "$2" ]; then
+		case $1 in "$2"/*) x='Directory not empty'; return 1 ;; esac
+	fi
+	if [ ! -L "$2" ] && [ "$1" -ef "$2" ]; then
+		[ -L "$1" ] || return 0
+		[ ! -d "$2" ] || { x='Is a directory'; return 1; }
+		t rm -f "$2" || return
+	fi
+	if [ "$e" != gnu ] && [ -L "$2" ] && [ -d "$2" ]; then # busybox would go there
+		[ ! -d "$1" ] || [ -L "$1" ] || { x='Not a directory'; return 1; }
+		t rm -f "$2" || return
+	fi
+	case ${3:+$u} in
+	mv) t mv -f -T --no-copy "$1" "$2" ;;
+	[1-9]*) t perl -e 'rename($ARGV[0],$ARGV[1]) or do { print "$!\n"; exit 1 }' "$1" "$2" ;;
+	*) t mv -f -T "$1" "$2" ;;
+	esac
+}
+
+# Q FROM TO FAR: rename, but not over anything.
 Q() {
 	if [ -e "$2" ] || [ -L "$2" ]; then x='File exists'; return 1; fi
+	case ${3:+$u} in [1-9]*) r "$1" "$2" 1; return ;; esac
 	if [ "$e" != gnu ] && [ -d "$1" ] && [ ! -L "$1" ]; then
 		t mkdir "$2" && { t mv -f -T "$1" "$2" || { rmdir "$2"; return 1; }; }
 		return
@@ -256,12 +294,16 @@ Q() {
 	return 1
 }
 
+# r FROM TO FLAGS: renameat2(2), whose number (u) the client knows for this
+# machine.
+r() { t perl -e 'syscall($ARGV[0]+0,-100,$ARGV[1],-100,$ARGV[2],$ARGV[3]+0)==0 or do { print "$!\n"; exit 1 }' "$u" "$@"; }
+
 # X FROM TO: swap two names at once, with mv where it can and else with the
 # system call, whose number (u) the client knows for this machine.
 X() {
 	case $u in
 	mv) t mv --exchange -T "$1" "$2" ;;
-	[1-9]*) t perl -e 'syscall($ARGV[0]+0,-100,$ARGV[1],-100,$ARGV[2],2)==0 or do { print "$!\n"; exit 1 }' "$u" "$1" "$2" ;;
+	[1-9]*) r "$1" "$2" 2 ;;
 	*) x='Invalid argument'; return 1 ;;
 	esac
 }
@@ -293,30 +335,39 @@ T() {
 	f $? "$1"
 }
 
-# J FROM EXPECT TMP MODE: an upload whose contents are those of another file
-# here.
+# J FROM EXPECT TMP MODE: an upload whose contents are those of another file here,
+# if that is the version EXPECT before and after.
 J() {
 	o=$(v "$1")
 	[ "${o% *}" = "$2" ] || { z 9; return 1; }
-	if t w "$1" "$3" && t chmod "$4" "$3"; then return; fi
-	rm -f "$3"
-	z 1 "$x"
-	return 1
+	t y "$1" "$3" && t chmod "$4" "$3" || { k "$3"; z 1 "$x"; return 1; }
+	o=$(v "$1")
+	[ "${o% *}" = "$2" ] || { k "$3"; z 9; return 1; }
+}
+y() {
+	umask 077
+	cp "$1" "$2"
 }
 
-# U PATH FLAG: whether test(1) says that the account may use a file; why not
-# is told by opening it.
+# U PATH FLAG...: whether test(1) says that the account may use a file; why
+# it may not write to one is told by opening it.
 U() {
-	if test "-$2" "$1"; then z 0; return; fi
-	x='Permission denied'
-	[ "$2" != w ] || [ ! -f "$1" ] || x=$( (: >>"$1") 2>&1 3>&-)
-	[ -n "$x" ] || x='Permission denied'
-	z 1 "$x"
+	o=$1
+	shift
+	for i; do
+		test "-$i" "$o" && continue
+		if [ ! -e "$o" ]; then A "$o"; return; fi
+		x=
+		[ "$i" != w ] || [ ! -f "$o" ] || x=$( (: >>"$o") 2>&1 3>&-)
+		z 1 "${x:-Permission denied}"
+		return
+	done
+	z 0
 }
 
 # G PATH: answer with statvfs: fragment size, blocks, free, available,
 # files, free files, longest name.
-G() { t stat -f -c '%S %b %f %a %c %d %l' "$1"; z $? "$x"; }
+G() { x=$(stat -f -c '%S %b %f %a %c %d %l' "$1" 2>&1 >&3 </dev/null); z $? "$x"; }
 
 # I PATH: who and what the host is, and the directory PATH by its real name.
 I() {

@@ -1,6 +1,7 @@
 package scpio_test
 
 import (
+	"errors"
 	"os"
 	"syscall"
 	"testing"
@@ -45,9 +46,12 @@ func (r *remote) testRename(t *testing.T, from, to string) {
 	if got := r.tree(t); got != after {
 		t.Errorf("%s -> %s left %s, want %s", from, to, got, after)
 	}
+	if want == syscall.ENOTDIR && errors.Is(err, syscall.ENOENT) {
+		return // both names are bad, and which is looked at first is no matter
+	}
 	if want != nil {
 		wantErrno(t, from+" -> "+to, err, want.(syscall.Errno))
-	} else if err != nil || a != r.attrOf(t, "z/"+to) {
+	} else if err != nil || !same(a, r.attrOf(t, "z/"+to)) {
 		t.Errorf("%s -> %s: got %+v, %v", from, to, a, err)
 	}
 }
@@ -89,7 +93,7 @@ func testRenameNoReplace(t *testing.T, r *remote) {
 		}
 		want := r.lstat(t, "z/"+from).Ino
 		a, err := r.Rename(t.Context(), "z/"+from, "z/new", scpio.RenameNoReplace)
-		if err != nil || a.Ino != want || a != r.attrOf(t, "z/new") {
+		if err != nil || a.Ino != want || !same(a, r.attrOf(t, "z/new")) {
 			t.Errorf("%s -> new: %+v, %v", from, a, err)
 		}
 		_, err = r.Rename(t.Context(), "z/"+from, "z/new2", scpio.RenameNoReplace)

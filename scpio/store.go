@@ -16,6 +16,7 @@ type Upload = struct {
 	Contents io.Reader
 	Size     int64  // of Contents, in bytes
 	Mode     uint32 // permission bits
+	Atime    int64  // nanoseconds since 1970, kept to the microsecond
 	Mtime    int64  // nanoseconds since 1970
 	// Expect is the version of the file that the contents replace; a zero
 	// one says that there must be no file yet.
@@ -71,6 +72,7 @@ func (c *Client) store(sh *shell, path string, u Upload) (Attr, error) {
 	if err != nil {
 		return Attr{}, err
 	}
+	sh.watch.extend(copying(u.Size)) // if it has to be copied into its place
 	e, err := sh.one(c.abs(path))
 	return e.Attr, err
 }
@@ -78,14 +80,20 @@ func (c *Client) store(sh *shell, path string, u Upload) (Attr, error) {
 // storeCopy is a store of what another file on the host has. As nothing is
 // heard of the host meanwhile it may take the longer the larger it is.
 func (c *Client) storeCopy(sh *shell, tmp, path string, u Upload) (Attr, error) {
-	sh.watch.extend(time.Duration(u.Size/(5<<20)) * time.Second)
-	from := u.From
-	if err := sh.send(fmt.Sprintf("J %s %s %s %s && %s", c.arg(from), c.version(u.FromHave), c.arg(tmp), octal(u.Mode), c.commit(tmp, path, u))); err != nil {
+	if err := c.usable(u.From); err != nil {
+		return Attr{}, &Error{Err: err}
+	}
+	sh.watch.extend(copying(u.Size))
+	take := fmt.Sprintf("J %s %s %s %s && ", c.arg(u.From), c.version(u.FromHave), c.arg(tmp), octal(u.Mode))
+	if err := sh.send(take + c.commit(tmp, path, u)); err != nil {
 		return Attr{}, err
 	}
 	e, err := sh.one(c.abs(path))
 	return e.Attr, err
 }
+
+// copying is how long a copy on the host may take at most.
+func copying(size int64) time.Duration { return time.Duration(size/(5<<20)) * time.Second }
 
 // commit is the command that puts a complete upload in its place.
 func (c *Client) commit(tmp, path string, u Upload) string {
@@ -97,7 +105,7 @@ func (c *Client) commit(tmp, path string, u Upload) string {
 		}
 	}
 	when := "''"
-	if u.From != "" || c.host.NanoTime && u.Mtime%1000 != 0 {
+	if u.From != "" || u.Mtime < 0 || c.host.NanoTime && u.Mtime%1000 != 0 {
 		when = c.date(u.Mtime)
 	}
 	return fmt.Sprintf("K %s %s %s %s %s %s", c.arg(tmp), c.arg(path), expect, octal(u.Mode), when, how)
@@ -108,9 +116,8 @@ func (c *Client) commit(tmp, path string, u Upload) string {
 func sinkHead(tmp string, u Upload) ([]byte, error) {
 	var b bytes.Buffer
 	w := NewWriter(&b)
-	mtime := time.Unix(0, u.Mtime)
 	err := errors.Join(
-		w.WriteT(mtime, mtime),
+		w.WriteT(time.Unix(0, u.Mtime), time.Unix(0, u.Atime)),
 		w.WriteC(u.Mode&0o777, u.Size, tmp[strings.LastIndexByte(tmp, '/')+1:]),
 		w.Flush())
 	return b.Bytes(), err

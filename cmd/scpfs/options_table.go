@@ -14,7 +14,7 @@ var optionTable = []optionGroup{
 		{"port", "N", "port of the SSH server, as -p", (*config).setPort},
 		{"password_stdin", "", "read the password from standard input", set(func(c *config) *bool { return &c.PasswordStdin })},
 		{"timeout", "TIME", "give up on a request that the host does not answer (30s)",
-			store(parseDuration, func(c *config) *time.Duration { return &c.Timeout })},
+			store(parseDeadline, func(c *config) *time.Duration { return &c.Timeout })},
 		{"reconnect", "", "connect again when the connection is lost (always on)", accept},
 		{"KEY", "VALUE", "any option of ssh_config(5), such as IdentityFile=~/.ssh/key", nil},
 	}},

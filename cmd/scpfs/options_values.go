@@ -34,10 +34,19 @@ func parseDuration(s string) (time.Duration, error) {
 	return d, nil
 }
 
+// parseDeadline is parseDuration without zero: a wait that ends at once is no wait.
+func parseDeadline(s string) (time.Duration, error) {
+	d, err := parseDuration(s)
+	if err == nil && d == 0 {
+		err = errors.New("it has to be more than 0")
+	}
+	return d, err
+}
+
 // secondsDuration converts without the overflow of a float that is too large.
 func secondsDuration(seconds float64) time.Duration {
 	if math.Abs(seconds) > maxDuration.Seconds() {
-		return time.Duration(math.Copysign(float64(maxDuration+1), seconds))
+		return time.Duration(math.Copysign(float64(maxDuration+time.Hour), seconds))
 	}
 	return time.Duration(seconds * float64(time.Second))
 }

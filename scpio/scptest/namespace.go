@@ -43,7 +43,7 @@ func (n *namespace) wrap(args ...string) []string {
 	if len(n.binds) == 0 {
 		return args
 	}
-	line := []string{"unshare", "--mount", "sh", "-c", enter, "sh"}
+	line := []string{"unshare", "--mount", "--propagation", "slave", "sh", "-c", enter, "sh"}
 	if os.Geteuid() != 0 {
 		line = append([]string{"unshare", "--map-root-user"}, line[1:]...)
 		args = append([]string{

@@ -1,0 +1,42 @@
+PREFIX ?= /usr/local
+DESTDIR ?=
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+.PHONY: build test demo docs lint fuzz-short install uninstall clean
+
+build:
+	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/scpfs ./cmd/scpfs
+
+# All tests, with what they need installed. See docs/development.md.
+test:
+	@scripts/setup test
+	@scripts/test
+
+# Mounts a private SSH server of this machine and uses the mount.
+demo: build
+	@scripts/setup demo
+	@go build -o bin/demo-server ./demo/server
+	@demo/demo.sh
+
+# What is written from the source.
+docs:
+	go test ./cmd/scpfs -run '^TestOptionsPage$$' -update
+
+lint:
+	@scripts/lint
+
+fuzz-short:
+	@scripts/fuzz 10
+
+# mount(8) and fstab look for the helper in /sbin.
+install: build
+	install -D -m 0755 bin/scpfs $(DESTDIR)$(PREFIX)/bin/scpfs
+	install -d $(DESTDIR)/sbin
+	ln -sf $(PREFIX)/bin/scpfs $(DESTDIR)/sbin/mount.scpfs
+	ln -sf $(PREFIX)/bin/scpfs $(DESTDIR)/sbin/mount.fuse.scpfs
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/scpfs $(DESTDIR)/sbin/mount.scpfs $(DESTDIR)/sbin/mount.fuse.scpfs
+
+clean:
+	rm -rf bin

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"syscall"
+
+	"github.com/scpfs/scpfs/scpio"
+	"github.com/scpfs/scpfs/scpio/sshdial"
+)
+
+// connect logs in to the host and finds the directory.
+func connect(ctx context.Context, cfg config, log *slog.Logger) (*scpio.Client, *sshdial.Dialer, error) {
+	prompter, err := prompter(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	dialer, err := sshdial.New(cfg.Host, sshdial.Options{
+		ConfigFile: cfg.SSHConfig,
+		Port:       cfg.Port,
+		User:       cfg.User,
+		SSHOptions: cfg.SSHOptions,
+		Prompter:   prompter,
+		Logger:     log,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	dial := func(ctx context.Context) (scpio.Conn, error) {
+		client, err := dialer.Dial(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return scpio.NewConn(client), nil
+	}
+	client, err := scpio.New(ctx, dial, scpio.Options{Root: cfg.Dir, Timeout: cfg.Timeout, FollowSymlinks: cfg.FollowSymlinks, Logger: log})
+	if err != nil {
+		return nil, nil, explain(cfg, err)
+	}
+	return client, dialer, nil
+}
+
+// prompter is whom to ask for passwords and passphrases.
+func prompter(cfg config) (sshdial.Prompter, error) {
+	if !cfg.PasswordStdin {
+		return sshdial.DefaultPrompter(), nil
+	}
+	password, err := sshdial.ReadPassword(os.Stdin)
+	if err != nil {
+		return nil, fmt.Errorf("read the password from standard input: %w", err)
+	}
+	return password, nil
+}
+
+// explain makes one sentence that says what to do of an error at the start.
+func explain(cfg config, err error) error {
+	e, ok := errors.AsType[*scpio.Error](err)
+	if !ok || e.Op != "open" {
+		return err
+	}
+	dir := cfg.Dir
+	if dir == "" {
+		dir = "the home directory"
+	}
+	switch {
+	case errors.Is(err, syscall.ENOENT):
+		return fmt.Errorf("%s has no directory %s: make it there, or name another", cfg.Host, dir)
+	case errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("%s on %s is not a directory: name one", dir, cfg.Host)
+	case errors.Is(err, syscall.EACCES) && e.Said != "":
+		return fmt.Errorf("%s on %s may not be entered: log in as another user, or change its mode there", dir, cfg.Host)
+	}
+	return fmt.Errorf("%s: %w", cfg.Host, e.Err)
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/scpfs/scpfs/cache"
+	"github.com/scpfs/scpfs/fusefs"
+	"github.com/scpfs/scpfs/mount"
+	"github.com/scpfs/scpfs/scpio"
+)
+
+// serve connects, mounts, and returns when the mount has ended and the host
+// has everything.
+func serve(cfg config, child *mount.Child) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	out := newOutput(cfg.Debug)
+	s, err := start(ctx, cfg, out.log)
+	if err == nil && child != nil {
+		out.detach(s.cache.CacheDir())
+		err = child.Ready()
+		child = nil
+	}
+	if err != nil {
+		if child != nil {
+			child.Fail(err)
+		}
+		return errors.Join(err, s.end())
+	}
+	select {
+	case <-s.server.Done():
+	case <-ctx.Done():
+		stop() // a second signal ends the program at once; the log keeps what is unsent
+	}
+	return s.end()
+}
+
+// session is what one mount consists of; what was not reached is nil.
+type session struct {
+	client *scpio.Client
+	cache  *cache.Cache
+	fs     *fusefs.FS
+	server *mount.Server
+	log    *slog.Logger
+}
+
+// start brings up a mount, from the host to the kernel.
+func start(ctx context.Context, cfg config, log *slog.Logger) (*session, error) {
+	s := &session{log: log}
+	for _, note := range cfg.Notes {
+		log.Debug(note)
+	}
+	if err := mount.Check(cfg.Mountpoint); err != nil {
+		return s, err
+	}
+	client, dialer, err := connect(ctx, cfg, log)
+	if err != nil {
+		return s, err
+	}
+	s.client = client
+	o, err := cacheOptions(cfg, dialer.Config(), client, log)
+	if err != nil {
+		return s, err
+	}
+	if s.cache, err = cache.Open(ctx, client, o); err != nil {
+		return s, fmt.Errorf("open the cache in %s: %w", o.Dir, err)
+	}
+	s.fs = fusefs.New(s.cache, view(cfg, client.Host(), log))
+	m := cfg.Mount
+	m.FsName = cmp.Or(m.FsName, cfg.Source)
+	m.Debug, m.Logger, m.Base = cfg.Debug, log, s.fs.Options()
+	s.server, err = mount.Mount(cfg.Mountpoint, s.fs.Root(), m)
+	return s, err
+}
+
+// view is how files are shown.
+func view(cfg config, host scpio.Host, log *slog.Logger) fusefs.Options {
+	return fusefs.Options{
+		UID: cfg.UID, GID: cfg.GID, Umask: cfg.Umask, Logger: log,
+		Map: fusefs.IDMap{
+			On:        cfg.IDMap == "user",
+			RemoteUID: host.UID, LocalUID: uint32(os.Getuid()),
+			RemoteGID: host.GID, LocalGID: uint32(os.Getgid()),
+		},
+	}
+}
+
+// unmountPatience is how long requests under way may take when the mount is
+// to end.
+const unmountPatience = 10 * time.Second
+
+// end takes the mount away, brings everything to the host, and lets go of
+// it.
+func (s *session) end() error {
+	var err error
+	if s.server != nil {
+		s.unmount()
+	}
+	if s.cache != nil {
+		err = unsent(s.cache.Close(context.Background()))
+	}
+	if s.client != nil {
+		s.client.Close()
+	}
+	return err
+}
+
+// unmount takes the mount away, also one that is in use: who uses it gets
+// errors from then on, as when a disk is pulled.
+func (s *session) unmount() {
+	ctx, cancel := context.WithTimeout(context.Background(), unmountPatience)
+	defer cancel()
+	err := s.server.Unmount(ctx)
+	if err == nil {
+		return
+	}
+	s.log.Warn("unmounting the hard way", "err", err)
+	s.fs.Interrupt()
+	if err := s.server.UnmountLazy(); err != nil {
+		s.log.Warn("cannot unmount", "err", err)
+	}
+}
+
+// unsent words what the host does not have yet.
+func unsent(err error) error {
+	u, ok := errors.AsType[*cache.Unsent](err)
+	if !ok {
+		return err
+	}
+	return fmt.Errorf("the host does not have the last changes of %s (%w): they are kept in %s, and sent by the next mount of the same directory",
+		strings.Join(u.Paths, ", "), u.Err, u.Dir)
+}

@@ -1,0 +1,46 @@
+package scpio_test
+
+import (
+	"syscall"
+	"testing"
+
+	"github.com/scpfs/scpfs/scpio"
+)
+
+func TestErrnoOf(t *testing.T) {
+	for said, want := range map[string]syscall.Errno{
+		"find: '/a': No such file or directory\n":                                    syscall.ENOENT,
+		"mv: cannot move '/a' to '/b': Directory not empty":                          syscall.ENOTEMPTY,
+		"mv: cannot overwrite directory '/a' with non-directory":                     syscall.EISDIR,
+		"mv: cannot overwrite non-directory '/a' with directory '/b'":                syscall.ENOTDIR,
+		"mv: cannot move 'a' to a subdirectory of itself, 'a/b'":                     syscall.EINVAL,
+		"scp: /a: set times: Operation not permitted":                                syscall.EPERM,
+		"scp: /x: Permission denied":                                                 syscall.EACCES,
+		"/bin/sh: 1: cannot create /a: File exists":                                  syscall.EEXIST,
+		"sh: can't create /a: nonexistent directory":                                 syscall.ENOENT,
+		"rm: cannot remove '/No such file or directory': Is a directory":             syscall.EISDIR,
+		"rm: cannot remove '/a\nNo such file or directory': Operation not permitted": syscall.EPERM,
+		"touch: /a: I/O error":                                                       syscall.EIO,
+		"ln: /a: hard link not allowed for directory":                                syscall.EPERM,
+		"warning: x\nmkdir: can't create directory 'a': Read-only file system":       syscall.EROFS,
+		"":                       syscall.EIO,
+		"something else went on": syscall.EIO,
+	} {
+		if got := scpio.ErrnoOf(said); got != want {
+			t.Errorf("%q: got %v, want %v", said, got, want)
+		}
+	}
+}
+
+func FuzzErrno(f *testing.F) {
+	f.Add("mv: cannot move '/a' to '/b': Directory not empty", "x")
+	f.Add("\n\n\r", "\n")
+	f.Fuzz(func(t *testing.T, said, name string) {
+		if scpio.ErrnoOf(said) == 0 {
+			t.Errorf("no errno of %q", said)
+		}
+		if got := scpio.ErrnoOf("rm: cannot remove '" + name + "': Read-only file system"); got != syscall.EROFS {
+			t.Errorf("the name %q changed the errno to %v", name, got)
+		}
+	})
+}

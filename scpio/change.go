@@ -160,7 +160,7 @@ func (c *Client) Setattr(ctx context.Context, path string, ch Change) (Attr, err
 	arg := c.arg(path)
 	var cmd []string
 	if o := owner(ch); o != "" {
-		cmd = append(cmd, "t chown -h "+o+" "+arg)
+		cmd = append(cmd, "t chown "+c.noFollow()+o+" "+arg)
 	}
 	if ch.Mode != nil {
 		cmd = append(cmd, "c "+octal(*ch.Mode)+" "+arg)
@@ -188,15 +188,23 @@ func owner(ch Change) string {
 func (c *Client) touch(ch Change, arg string) []string {
 	switch a, m := ch.Atime, ch.Mtime; {
 	case a != nil && m != nil && *a == *m:
-		return []string{"t touch -c -h -d " + c.date(*m) + " " + arg}
+		return []string{"t touch -c " + c.noFollow() + "-d " + c.date(*m) + " " + arg}
 	case a != nil && m != nil:
-		return []string{"t touch -c -h -a -d " + c.date(*a) + " " + arg, "t touch -c -h -m -d " + c.date(*m) + " " + arg}
+		return []string{"t touch -c " + c.noFollow() + "-a -d " + c.date(*a) + " " + arg, "t touch -c " + c.noFollow() + "-m -d " + c.date(*m) + " " + arg}
 	case a != nil:
-		return []string{"t touch -c -h -a -d " + c.date(*a) + " " + arg}
+		return []string{"t touch -c " + c.noFollow() + "-a -d " + c.date(*a) + " " + arg}
 	case m != nil:
-		return []string{"t touch -c -h -m -d " + c.date(*m) + " " + arg}
+		return []string{"t touch -c " + c.noFollow() + "-m -d " + c.date(*m) + " " + arg}
 	}
 	return nil
+}
+
+// noFollow is the option by which a change is one of a symbolic link itself.
+func (c *Client) noFollow() string {
+	if c.follow {
+		return ""
+	}
+	return "-h "
 }
 
 // date is a time as the host's touch takes it: with nanoseconds, or, by

@@ -34,6 +34,7 @@ type Options struct {
 type Client struct {
 	pool    *pool
 	timeout time.Duration
+	follow  bool // symbolic links are shown as what they point to
 	log     *slog.Logger
 
 	host Host   // fixed once New has returned
@@ -49,6 +50,7 @@ func New(ctx context.Context, dial func(context.Context) (Conn, error), o Option
 	c := &Client{
 		pool:    newPool(dial, cmp.Or(o.Shells, 5), timeout, log),
 		timeout: timeout,
+		follow:  o.FollowSymlinks,
 		log:     log,
 	}
 	if err := c.identify(ctx, o.Root); err != nil {

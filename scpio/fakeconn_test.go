@@ -37,24 +37,40 @@ func (c *fakeConn) Start(_ context.Context, command string) (scpio.Session, erro
 	commands, in := io.Pipe()
 	out, answers := io.Pipe()
 	s := &fakeSession{in: in, out: out, done: make(chan struct{})}
+	sent := lines(commands)
 	go func() {
 		defer close(s.done)
 		defer answers.Close()
 		io.WriteString(answers, "\n"+mark+"\n")
-		c.serve(bufio.NewReader(commands), answers, mark)
-		go io.Copy(io.Discard, commands)
+		c.serve(sent, answers, mark)
 	}()
 	return s, nil
 }
 
-// serve answers commands until the first that is not the library's start.
-func (c *fakeConn) serve(commands *bufio.Reader, answers io.Writer, mark string) {
-	key := ""
-	for {
-		line, err := commands.ReadString('\n')
-		if err != nil {
-			return
+// lines reads what a client sends, as a pipe of the kernel would take it,
+// before anybody wants it.
+func lines(r io.Reader) <-chan string {
+	all := make(chan string, 4096)
+	go func() {
+		defer close(all)
+		for b := bufio.NewReader(r); ; {
+			line, err := b.ReadString('\n')
+			if err != nil {
+				return
+			}
+			select {
+			case all <- line:
+			default:
+			}
 		}
+	}()
+	return all
+}
+
+// serve answers commands until the first that is not the library's start.
+func (c *fakeConn) serve(commands <-chan string, answers io.Writer, mark string) {
+	key := ""
+	for line := range commands {
 		if key == "" {
 			key = strings.TrimSpace(line) + " "
 			continue

@@ -31,7 +31,7 @@ var ErrNoTools = errors.New("the host has neither GNU find nor a stat that knows
 
 // identify asks the host who it is, and tells every shell from then on.
 func (c *Client) identify(ctx context.Context, root string) error {
-	c.pool.set("e=;u=")
+	c.pool.set("e=;u=;h=")
 	dir := rootDir(root)
 	began := time.Now()
 	return c.retry(ctx, "open", dir, func(sh *shell) error {
@@ -45,7 +45,10 @@ func (c *Client) identify(ctx context.Context, root string) error {
 		if c.host, c.root, err = parseHost(text, began); err != nil {
 			return err
 		}
-		settings := "e=" + c.host.Engine + ";u=" + c.host.Exchange
+		settings := "e=" + c.host.Engine + ";u=" + c.host.Exchange + ";h="
+		if c.follow {
+			settings += "-L"
+		}
 		c.pool.set(settings)
 		return sh.send(settings + `;eval "$l"`)
 	})

@@ -3,7 +3,8 @@
 # in every POSIX shell and with the tools of GNU, busybox and toybox.
 #
 # Set before it: m, the marker that ends an answer and that no one else can
-# know, and e, the listing engine: "gnu" or "stat" ("" while probing).
+# know, e, the listing engine: "gnu" or "stat" ("" while probing), u, how
+# names are swapped (see X), and h: "-L" to follow symbolic links, or "".
 #
 # An answer is a sequence of attribute records, ended by
 #     m SP status NUL text NUL
@@ -30,10 +31,14 @@ t() { x=$("$@" 2>&1 </dev/null 3>&-); }
 k() { (trap '' TERM; exec rm -f "$1"); }
 
 # l DEPTH PATH...: attribute records of the paths down to a depth, of GNU's
-# find or of anybody's stat. Neither follows symbolic links.
+# find or of anybody's stat. Neither follows symbolic links, unless h says so.
 # b PATH...: the same of the paths alone, with the whole path as the name.
 # v PATH...: a line for each file that exists: its version, then its owner.
 # d PATH...: a line with the device of each.
+[ -z "$h" ] || {
+	find() { command find -L "$@"; }
+	stat() { command stat -L "$@"; }
+}
 case $e in
 gnu)
 	g='=%y %m %n %U %G %D %i %s %b %A@ %T@ %C@'
@@ -49,7 +54,7 @@ stat)
 	l() {
 		case $1 in
 		0) shift; stat -c "$r" "$@" ;;
-		*) o=$1; shift; find "$@" -maxdepth "$o" -exec stat -c "$r" {} + ;;
+		*) o=$1; shift; find "$@" -maxdepth "$o" -exec stat $h -c "$r" {} + ;;
 		esac
 	}
 	b() { stat -c "$r" "$@"; }
@@ -79,7 +84,7 @@ f() {
 # R PATH: whether it is a regular file. Fetching anything else could follow
 # a link, or wait for ever for the writer of a FIFO.
 R() {
-	[ ! -L "$1" ] || { z 1 'Too many levels of symbolic links'; return 1; }
+	[ -n "$h" ] || [ ! -L "$1" ] || { z 1 'Too many levels of symbolic links'; return 1; }
 	[ ! -d "$1" ] || { z 1 'Is a directory'; return 1; }
 	[ -f "$1" ] || [ ! -e "$1" ] || { z 1 'not a regular file'; return 1; }
 }
@@ -150,6 +155,7 @@ K() {
 		i=${o%%"$n"*}
 		o=${o##*"$n"}
 		[ "${i% *}" = "$3" ] || { C "$1" "$2"; return; }
+		[ -z "$h" ] || [ ! -L "$2" ] || set -- "$1" "$2" "$3" "$4" "$5" over
 		case $6,${i##* } in
 		over,*) W "$@" ;;
 		*,"${o##* }") P "$@" ;;

@@ -8,6 +8,7 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/scpfs/scpfs/cache"
 	"github.com/scpfs/scpfs/scpio"
 	"github.com/scpfs/scpfs/scpio/sshdial"
 )
@@ -75,3 +76,6 @@ func explain(cfg config, err error) error {
 	}
 	return fmt.Errorf("%s: %w", cfg.Host, e.Err)
 }
+
+// The client is the remote of the cache as it is.
+var _ cache.Remote = (*scpio.Client)(nil)

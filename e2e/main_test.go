@@ -1,0 +1,50 @@
+// Package e2e_test proves scpfs with real programs: the binary as people run
+// it, in a process of its own, mounts a directory of a real sshd, real
+// editors, version control, databases and compilers work in the mount, and what
+// they did is looked for on the server's own disk.
+//
+// [mountAt] makes a mount for a test. A test fails if it leaves a mount, a
+// process, an open object of the cache, a temporary file on the host, unsent
+// changes or a report of the race detector behind.
+package e2e_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// scpfs is the path of the program under test. Set once, by TestMain.
+var scpfs string
+
+func TestMain(m *testing.M) {
+	if play := roles[os.Getenv(roleVariable)]; play != nil {
+		os.Exit(play(os.Args[1:]))
+	}
+	os.Exit(buildAndRun(m))
+}
+
+// buildAndRun builds the program with the race detector, whose reports the
+// harness collects.
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "scpfs-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil { // other users run it, too
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	scpfs = filepath.Join(dir, "scpfs")
+	build := exec.Command("go", "build", "-race", "-o", scpfs, "../cmd/scpfs")
+	build.Stdout, build.Stderr = os.Stderr, os.Stderr
+	if err := build.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "build scpfs:", err)
+		return 1
+	}
+	return m.Run()
+}

@@ -70,6 +70,7 @@ type Cache struct {
 	ctx    context.Context // of the mount: ends with Close
 	cancel context.CancelFunc
 	wg     sync.WaitGroup // stores that nobody waits for
+	loops  sync.WaitGroup // goroutines that end with ctx
 
 	mu    sync.Mutex // guards the fields below
 	files map[uint64]*File
@@ -100,6 +101,7 @@ func Open(ctx context.Context, remote Remote, o Options) (*Cache, error) {
 		d.unlock()
 		return nil, err
 	}
+	c.loops.Go(c.retry)
 	return c, nil
 }
 
@@ -118,6 +120,8 @@ func (e *Unsent) Unwrap() error { return e.Err }
 // no more use.
 func (c *Cache) Close(ctx context.Context) error {
 	c.wg.Wait()
+	c.cancel()
+	c.loops.Wait()
 	var unsent *Unsent
 	for _, f := range c.snapshot() {
 		if err := f.store(ctx); err != nil {
@@ -128,7 +132,6 @@ func (c *Cache) Close(ctx context.Context) error {
 		}
 		f.shut()
 	}
-	c.cancel()
 	err := c.disk.close(c.ino)
 	if unsent != nil {
 		return errors.Join(unsent, err)

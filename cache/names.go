@@ -17,7 +17,7 @@ func (c *Cache) Create(ctx context.Context, path string, flags int, mode uint32)
 	}
 	defer leave()
 	base := Attr{}
-	if flags&syscall.O_EXCL != 0 || !c.creatable(ctx, path) {
+	if flags&syscall.O_EXCL != 0 || !c.creatable(path) {
 		if base, err = c.remote.Create(ctx, path, mode); err != nil {
 			return nil, c.failed(err, path)
 		}
@@ -31,10 +31,10 @@ func (c *Cache) Create(ctx context.Context, path string, flags int, mode uint32)
 
 // creatable tells whether the directory of a path seems to let us make a
 // file in it.
-func (c *Cache) creatable(ctx context.Context, path string) bool {
+func (c *Cache) creatable(path string) bool {
 	dir, _ := split(path)
-	e, err := c.entry(ctx, dir)
-	return err == nil && len(path)-len(dir) <= 255 && c.bitsPermit(e.Attr, mayWrite|mayExec)
+	a, ok := c.tree.peek(dir)
+	return ok && len(path)-len(dir) <= 255 && c.bitsPermit(a, mayWrite|mayExec)
 }
 
 // created opens a new file, empty here and on the host, or not there yet.

@@ -54,6 +54,7 @@ type knowledge int
 const (
 	unknown knowledge = iota
 	absent            // there is no such name
+	stale             // there is, but its attributes are old
 	known
 )
 
@@ -66,11 +67,24 @@ func (t *tree) lookup(path string, since, gone time.Time) (Entry, knowledge) {
 	switch {
 	case n != nil && n.at.After(since) && !t.linkChangedLocked(n):
 		return Entry{Name: name, Target: n.target, Attr: n.attr}, known
-	case n == nil && dir != nil && dir.full.After(gone):
+	case dir == nil || !dir.full.After(gone):
+		return Entry{}, unknown
+	case n == nil:
 		t.listed.Get(dir)
 		return Entry{}, absent
 	}
-	return Entry{}, unknown
+	return Entry{}, stale
+}
+
+// peek is what was last learned of a path, however old.
+func (t *tree) peek(path string) (Attr, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, n, _ := t.findLocked(path)
+	if n == nil || n.attr.Ino == 0 {
+		return Attr{}, false
+	}
+	return n.attr, true
 }
 
 func (t *tree) linkChangedLocked(n *node) bool {

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +26,7 @@ type mountOptions struct {
 	env        []string // more of the environment
 	background bool     // instead of -f
 	as         *syscall.Credential
+	stdin      io.Reader
 	patience   time.Duration // until the program is made to dump and die; 0 is lifetime
 }
 
@@ -99,6 +101,9 @@ func newDir(t testing.TB, below string) string {
 // directory with the same cache again.
 func (m *mounted) Mount() {
 	m.t.Helper()
+	if m.program != nil {
+		m.program.end(m.t)
+	}
 	m.program = start(m.t, m.o, m.args()...)
 	if m.o.background {
 		if err := m.program.wait(patience); err != nil {
@@ -172,6 +177,7 @@ func (m *mounted) Kill() {
 		m.t.Fatal(err)
 	}
 	m.program.wait(patience) // killed: the state says nothing
+	waitUntil(m.t, "the killed process is gone", func() bool { return m.Pid() == 0 })
 	if out, err := m.fusermount("-u"); err != nil {
 		m.t.Logf("clear the dead mount: %v: %s", err, out)
 		m.fusermount("-uz")
@@ -201,8 +207,10 @@ func (m *mounted) fusermount(how string) (string, error) {
 
 func (m *mounted) cleanup() {
 	m.t.Helper()
+	if m.program == nil {
+		return
+	}
 	switch {
-	case m.program == nil:
 	case mountLine(m.Point) != "" && m.Pid() != 0:
 		m.Unmount()
 	case mountLine(m.Point) != "":
@@ -213,7 +221,8 @@ func (m *mounted) cleanup() {
 		m.t.Errorf("process %d is left behind", pid)
 		syscall.Kill(pid, syscall.SIGKILL)
 	}
-	if m.t.Failed() && m.program != nil {
+	m.program.end(m.t)
+	if m.t.Failed() {
 		m.t.Logf("scpfs said:\n%s", m.program.said())
 	}
 }

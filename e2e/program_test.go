@@ -24,35 +24,42 @@ type program struct {
 	out  safeBuffer
 	done chan struct{} // closed when it has ended
 	err  error         // of Wait; valid after done
+
+	watch *time.Timer // makes it dump and end when it takes too long
+	races string      // prefix of the race detector's files
 }
 
 // start runs scpfs. When it has not ended in time it is told to dump its
-// goroutines, which ends it, and with it whatever waits in the mount.
+// goroutines, which ends it, and with it whatever waits in the mount. The
+// caller sees to it that end is called.
 func start(t testing.TB, o mountOptions, args ...string) *program {
 	t.Helper()
-	races := filepath.Join(newDir(t, ""), "race")
-	p := &program{cmd: exec.Command(scpfs, args...), done: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=0 log_path="+races, "GOTRACEBACK=all")
-	p.cmd.Env = append(p.cmd.Env, o.env...)
-	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: o.as, Setpgid: true}
+	p := &program{done: make(chan struct{}), races: filepath.Join(newDir(t, ""), "race")}
 	if o.as != nil {
-		chmod(t, filepath.Dir(races), 0o777)
+		chmod(t, filepath.Dir(p.races), 0o777)
 	}
+	p.cmd = exec.Command(scpfs, args...)
+	p.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=0 atexit_sleep_ms=20 log_path="+p.races, "GOTRACEBACK=all")
+	p.cmd.Env = append(p.cmd.Env, o.env...)
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = o.stdin, &p.out, &p.out
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: o.as, Setpgid: true}
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	p.watch = time.AfterFunc(max(o.patience, lifetime), func() { p.cmd.Process.Signal(syscall.SIGQUIT) })
 	go func() {
 		p.err = p.cmd.Wait()
 		close(p.done)
 	}()
-	watch := time.AfterFunc(max(o.patience, lifetime), func() { p.cmd.Process.Signal(syscall.SIGQUIT) })
-	t.Cleanup(func() {
-		watch.Stop()
-		p.kill()
-		reportRaces(t, races)
-	})
 	return p
+}
+
+// end kills the program if it still runs, and fails the test for data races.
+func (p *program) end(t testing.TB) {
+	t.Helper()
+	p.watch.Stop()
+	p.kill()
+	reportRaces(t, p.races)
 }
 
 // reportRaces fails the test for what the race detector wrote.

@@ -103,5 +103,10 @@ func errnoOfLine(line string) syscall.Errno {
 			return p.errno
 		}
 	}
+	for _, t := range errnoTexts { // as zsh says it, in front of the path
+		if strings.Contains(line, ": "+strings.ToLower(t.text)+": /") {
+			return t.errno
+		}
+	}
 	return 0
 }

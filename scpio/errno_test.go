@@ -23,8 +23,9 @@ func TestErrnoOf(t *testing.T) {
 		"touch: /a: I/O error":                                                       syscall.EIO,
 		"ln: /a: hard link not allowed for directory":                                syscall.EPERM,
 		"warning: x\nmkdir: can't create directory 'a': Read-only file system":       syscall.EROFS,
-		"":                       syscall.EIO,
-		"something else went on": syscall.EIO,
+		"w:1: text file busy: /a":                                                    syscall.ETXTBSY,
+		"":                                                                           syscall.EIO,
+		"something else went on":                                                     syscall.EIO,
 	} {
 		if got := scpio.ErrnoOf(said); got != want {
 			t.Errorf("%q: got %v, want %v", said, got, want)

@@ -203,8 +203,8 @@ func (p *pool) shellOn(conn Conn, settings string) (*shell, error) {
 	return sh, err
 }
 
-// endsSoon tells whether a session has ended because its connection did,
-// which is known a moment later.
+// endsSoon tells whether something went wrong because the connection has
+// ended, which is known a moment later.
 func endsSoon(conn Conn) bool {
 	select {
 	case <-conn.Done():
@@ -224,7 +224,7 @@ func (p *pool) worthAnother(try int, conn Conn, err error) bool {
 	case errors.Is(err, ErrRefused):
 		return try < 10 || try < 100 && !p.someOpen()
 	}
-	return try < 3 && ended(conn)
+	return try < 3 && endsSoon(conn)
 }
 
 func ended(conn Conn) bool {

@@ -13,7 +13,8 @@
 # caught.
 exec 3>&1
 umask 0
-trap 'q=1; kill "$p" 2>/dev/null' TERM
+j='q=1; kill "$p" 2>/dev/null'
+trap "$j" TERM
 p=
 q=
 n='
@@ -28,7 +29,11 @@ t() { x=$("$@" 2>&1 </dev/null 3>&-); }
 
 # k TMP: remove an upload, even if the signal that cancels it, which sshd
 # sends to all our processes, comes just now.
-k() { (trap '' TERM; exec rm -f "$1"); }
+k() {
+	trap '' TERM
+	rm -f "$1"
+	trap "$j" TERM
+}
 
 # l DEPTH PATH...: attribute records of the paths down to a depth, of GNU's
 # find or of anybody's stat. Neither follows symbolic links, unless h says so.
@@ -189,7 +194,7 @@ W() {
 }
 w() {
 	trap '' TERM
-	cat "$1" >"$2"
+	cp "$1" "$2"
 }
 
 # E TMP TARGET: the rename of a file that must not exist yet; 9 when it does.
@@ -284,7 +289,7 @@ V() {
 # Q FROM TO FAR: rename, but not over anything.
 Q() {
 	if [ -e "$2" ] || [ -L "$2" ]; then x='File exists'; return 1; fi
-	case ${3:+$u} in [1-9]*) r "$1" "$2" 1; return ;; esac
+	case ${3:+$u} in [1-9]*) g "$1" "$2" 1; return ;; esac
 	if [ "$e" != gnu ] && [ -d "$1" ] && [ ! -L "$1" ]; then
 		t mkdir "$2" && { t mv -f -T "$1" "$2" || { rmdir "$2"; return 1; }; }
 		return
@@ -300,16 +305,16 @@ Q() {
 	return 1
 }
 
-# r FROM TO FLAGS: renameat2(2), whose number (u) the client knows for this
+# g FROM TO FLAGS: renameat2(2), whose number (u) the client knows for this
 # machine.
-r() { t perl -e 'syscall($ARGV[0]+0,-100,$ARGV[1],-100,$ARGV[2],$ARGV[3]+0)==0 or do { print "$!\n"; exit 1 }' "$u" "$@"; }
+g() { t perl -e 'syscall($ARGV[0]+0,-100,$ARGV[1],-100,$ARGV[2],$ARGV[3]+0)==0 or do { print "$!\n"; exit 1 }' "$u" "$@"; }
 
 # X FROM TO: swap two names at once, with mv where it can and else with the
 # system call, whose number (u) the client knows for this machine.
 X() {
 	case $u in
 	mv) t mv --exchange -T "$1" "$2" ;;
-	[1-9]*) r "$1" "$2" 2 ;;
+	[1-9]*) g "$1" "$2" 2 ;;
 	*) x='Invalid argument'; return 1 ;;
 	esac
 }

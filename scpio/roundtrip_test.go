@@ -13,7 +13,7 @@ import (
 // TestRoundTrips counts what each operation waits for on the wire.
 func TestRoundTrips(t *testing.T) {
 	srv := scptest.Start(t)
-	link := scptest.NewLink(t, srv.Addr, scptest.LinkOptions{RTT: 20 * time.Millisecond})
+	link := scptest.NewLink(t, srv.Addr, scptest.LinkOptions{RTT: 60 * time.Millisecond})
 	r := newRemote(t, srv.Via(t, link), scpio.Options{})
 	t.Logf("connecting and New: %d round trips", link.RoundTrips())
 	ctx := t.Context()

@@ -13,23 +13,27 @@ import (
 	"time"
 )
 
-// killAll kills what list finds until it finds nothing any more.
-func killAll(list func() []int) error {
-	deadline := time.Now().Add(patience)
-	for {
-		pids := list()
-		if len(pids) == 0 {
+// killAll kills what list finds until it finds nothing any more. All are
+// stopped before the first is killed: one that forks in between would leave a
+// child whose parents are gone and which nothing leads to.
+func killAll(list func() []stat) error {
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) { // another's child has no event
+		found := list()
+		if len(found) == 0 {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("processes survive being killed: %v", describe(pids))
+			return fmt.Errorf("processes survive being killed: %v", describe(found))
 		}
-		for _, pid := range pids {
-			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-				return fmt.Errorf("kill %v: %w", describe([]int{pid}), err)
+		signal := syscall.SIGSTOP
+		if !slices.ContainsFunc(found, func(s stat) bool { return s.state != "T" }) {
+			signal = syscall.SIGKILL
+		}
+		for _, s := range found {
+			if err := syscall.Kill(s.pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return fmt.Errorf("kill %v: %w", describe([]stat{s}), err)
 			}
 		}
-		time.Sleep(time.Millisecond) // dying has no event for a non-parent
 	}
 }
 
@@ -74,16 +78,16 @@ func processes() []stat {
 }
 
 // descendants returns the living processes below root.
-func descendants(root int) []int {
+func descendants(root int) []stat {
 	children := map[int][]stat{}
 	for _, s := range processes() {
 		children[s.parent] = append(children[s.parent], s)
 	}
-	var found []int
+	var found []stat
 	for queue := children[root]; len(queue) > 0; queue = queue[1:] {
 		queue = slices.Concat(queue, children[queue[0].pid])
 		if queue[0].alive() {
-			found = append(found, queue[0].pid)
+			found = append(found, queue[0])
 		}
 	}
 	return found
@@ -91,23 +95,23 @@ func descendants(root int) []int {
 
 // marked returns the living processes with an entry NAME=value in their
 // environment. A zombie has no environment any more.
-func marked(entry string) []int {
-	var found []int
+func marked(entry string) []stat {
+	var found []stat
 	for _, s := range processes() {
 		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", s.pid))
 		if err == nil && slices.ContainsFunc(bytes.Split(env, []byte{0}), func(e []byte) bool { return string(e) == entry }) {
-			found = append(found, s.pid)
+			found = append(found, s)
 		}
 	}
 	return found
 }
 
-func describe(pids []int) []string {
+func describe(list []stat) []string {
 	var all []string
-	for _, pid := range pids {
-		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	for _, s := range list {
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", s.pid))
 		if err == nil {
-			all = append(all, fmt.Sprintf("%d %q", pid, bytes.ReplaceAll(line, []byte{0}, []byte(" "))))
+			all = append(all, fmt.Sprintf("%d %q", s.pid, bytes.ReplaceAll(line, []byte{0}, []byte(" "))))
 		}
 	}
 	return all

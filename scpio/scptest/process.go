@@ -49,6 +49,8 @@ func (p *process) start() error {
 	cmd := exec.Command(p.args[0], p.args[1:]...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH") + ":" + sbin, p.mark}
 	cmd.Stdout, cmd.Stderr = w, w
+	// A test binary that is killed runs no Cleanup.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		r.Close()
 		return err
@@ -100,7 +102,7 @@ func (p *process) stop() {
 		return
 	}
 	cmd.Process.Signal(syscall.SIGSTOP)
-	err := killAll(func() []int { return p.others(cmd.Process.Pid) })
+	err := killAll(func() []stat { return p.others(cmd.Process.Pid) })
 	cmd.Process.Kill()
 	cmd.Wait() // the state of a killed process says nothing
 	if err != nil {
@@ -113,9 +115,9 @@ func (p *process) stop() {
 	}
 }
 
-func (p *process) others(listener int) []int {
-	pids := append(descendants(listener), marked(p.mark)...)
-	return slices.DeleteFunc(pids, func(pid int) bool { return pid == listener })
+func (p *process) others(listener int) []stat {
+	found := append(descendants(listener), marked(p.mark)...)
+	return slices.DeleteFunc(found, func(s stat) bool { return s.pid == listener })
 }
 
 func (p *process) cleanup() {

@@ -1,0 +1,35 @@
+package cache
+
+import "time"
+
+// retryEvery is how long a file waits that could not be stored when it was
+// closed, and that nobody has open.
+const retryEvery = 15 * time.Second
+
+// retry stores again what could not be stored, until the cache is closed.
+func (c *Cache) retry() {
+	tick := time.NewTicker(retryEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, f := range c.snapshot() {
+			if f.leftBehind() {
+				if err := f.store(c.ctx); err != nil {
+					c.log.Debug("a file still cannot be stored", "path", f.path(), "err", err)
+				}
+				f.retire()
+			}
+		}
+	}
+}
+
+// leftBehind tells whether a file has changes that no handle will store.
+func (f *File) leftBehind() bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.dirty && f.refs == 0 && len(f.paths) > 0
+}

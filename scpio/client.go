@@ -37,6 +37,10 @@ type Client struct {
 	follow  bool // symbolic links are shown as what they point to
 	log     *slog.Logger
 
+	// transfers has an element for each transfer under way: they may take
+	// long, and all shells but one, so that other operations need not wait.
+	transfers chan struct{}
+
 	host Host   // fixed once New has returned
 	root string // likewise
 }
@@ -47,11 +51,13 @@ type Client struct {
 func New(ctx context.Context, dial func(context.Context) (Conn, error), o Options) (*Client, error) {
 	log := cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	timeout := cmp.Or(o.Timeout, 30*time.Second)
+	shells := max(cmp.Or(o.Shells, 5), 1)
 	c := &Client{
-		pool:    newPool(dial, cmp.Or(o.Shells, 5), timeout, log),
-		timeout: timeout,
-		follow:  o.FollowSymlinks,
-		log:     log,
+		pool:      newPool(dial, shells, timeout, log),
+		timeout:   timeout,
+		follow:    o.FollowSymlinks,
+		log:       log,
+		transfers: make(chan struct{}, max(shells-1, 1)),
 	}
 	if err := c.identify(ctx, o.Root); err != nil {
 		c.Close()
@@ -155,6 +161,17 @@ func (c *Client) retry(ctx context.Context, op, path string, ex exchange) error 
 		err = c.do(ctx, op, path, ex)
 	}
 	return err
+}
+
+// transfer runs an exchange that brings or sends contents, by do or retry.
+func (c *Client) transfer(ctx context.Context, run func(context.Context, string, string, exchange) error, op, path string, ex exchange) error {
+	select {
+	case c.transfers <- struct{}{}:
+		defer func() { <-c.transfers }()
+		return run(ctx, op, path, ex)
+	case <-ctx.Done():
+		return fail(op, path, cause(ctx, ctx.Err()))
+	}
 }
 
 // fatal tells whether the state of a shell is unknown after an error: after

@@ -24,7 +24,7 @@ func (c *Client) Fetch(ctx context.Context, path string, have Attr, begin func(A
 	}
 	var got Attr
 	begun := false
-	err := c.retry(ctx, "fetch", path, func(sh *shell) error {
+	err := c.transfer(ctx, c.retry, "fetch", path, func(sh *shell) error {
 		if begun {
 			return &Error{Err: syscall.ENOTCONN}
 		}
@@ -98,20 +98,53 @@ func (s *shell) atEnd() (bool, error) {
 // looked at: what is asked for by one path can only be one file.
 func (s *shell) contents(a Attr, begin func(Attr) (io.Writer, error)) error {
 	size := int64(-1)
+	var to local
 	_, err := NewReader(s.r).ReadFile("", func(r Record) (io.Writer, error) {
 		size = r.Size
 		if size != a.Size || !isRegular(a) {
 			return io.Discard, nil
 		}
-		return begin(a)
+		to = local{sh: s, left: size}
+		to.w, to.err = begin(a)
+		to.giveUp()
+		return &to, nil
 	})
 	switch {
+	case to.err != nil:
+		return &Error{Err: to.err}
 	case err == nil && (size != a.Size || !isRegular(a)):
 		return &Error{Err: ErrTorn}
 	case err != nil && !errors.Is(err, ErrDesync):
 		return said(err)
 	}
 	return err
+}
+
+// local takes the contents of a file on our side. What follows an error is
+// thrown away; the shell goes with it when that would be much.
+type local struct {
+	w    io.Writer
+	sh   *shell
+	left int64 // bytes to come
+	err  error
+}
+
+// maxDrain is how many bytes are rather read than a shell started anew.
+const maxDrain = 4 << 20
+
+func (l *local) Write(p []byte) (int, error) {
+	l.left -= int64(len(p))
+	if l.err == nil {
+		_, l.err = l.w.Write(p)
+		l.giveUp()
+	}
+	return len(p), nil
+}
+
+func (l *local) giveUp() {
+	if l.err != nil && l.left > maxDrain {
+		l.sh.kill()
+	}
 }
 
 // said turns a source's or a sink's refusal into an *Error; an error of our
@@ -174,7 +207,7 @@ func (c *Client) fetchBatch(ctx context.Context, paths []string, begin func(int,
 	if len(safe) == 0 {
 		return nil
 	}
-	return c.do(ctx, "fetch", parent(paths[0]), func(sh *shell) error {
+	return c.transfer(ctx, c.do, "fetch", parent(paths[0]), func(sh *shell) error {
 		if err := sh.send(cmd); err != nil {
 			return err
 		}

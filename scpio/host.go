@@ -20,6 +20,7 @@ type Host struct {
 	Machine  string        // as uname -sm prints it
 	NanoTime bool          // touch takes fractions of a second
 	Exchange string        // how two names are swapped: "mv", a system call's number, or ""
+	dd       string        // "bytes" where dd can count in them
 	Skew     time.Duration // the host's clock minus ours, at the least
 }
 
@@ -31,7 +32,7 @@ var ErrNoTools = errors.New("the host has neither GNU find nor a stat that knows
 
 // identify asks the host who it is, and tells every shell from then on.
 func (c *Client) identify(ctx context.Context, root string) error {
-	c.pool.set("e=;u=;h=")
+	c.pool.set("e=;u=;w=;h=")
 	dir := rootDir(root)
 	began := time.Now()
 	return c.retry(ctx, "open", dir, func(sh *shell) error {
@@ -45,7 +46,7 @@ func (c *Client) identify(ctx context.Context, root string) error {
 		if c.host, c.root, err = parseHost(text, began); err != nil {
 			return err
 		}
-		settings := "e=" + c.host.Engine + ";u=" + c.host.Exchange + ";h="
+		settings := "e=" + c.host.Engine + ";u=" + c.host.Exchange + ";w=" + c.host.dd + ";h="
 		if c.follow {
 			settings += "-L"
 		}
@@ -91,7 +92,7 @@ func parseHost(text string, began time.Time) (Host, string, error) {
 	for _, g := range strings.Fields(ids[2]) {
 		h.Groups = append(h.Groups, parseID(g))
 	}
-	h.Exchange = exchangeBy(fact)
+	h.Exchange, h.dd = exchangeBy(fact), fact["dd"]
 	h.Skew = skew(fact["now"], began)
 	return h, path, nil
 }

@@ -4,7 +4,7 @@
 #
 # Set before it: m, the marker that ends an answer and that no one else can
 # know, e, the listing engine: "gnu" or "stat" ("" while probing), u, how
-# names are swapped (see X), and h: "-L" to follow symbolic links, or "".
+# names are swapped (see X), w, whether dd counts bytes, and h: "-L" to follow symbolic links, or "".
 #
 # An answer is a sequence of attribute records, ended by
 #     m SP status NUL text NUL
@@ -128,12 +128,38 @@ B() {
 	z 0
 	for o; do
 		shift
-		[ -f "$o" ] && [ ! -L "$o" ] || o=/$m
+		[ -f "$o" ] && { [ -n "$h" ] || [ ! -L "$o" ]; } || o=/$m
 		set -- "$@" "$o"
 	done
 	s "$@"
 	x=$(b "$@" 2>&1 >&3 </dev/null)
 	z 0
+}
+
+# Z PATH HAVE OFFSET SIZE: fetch a part: the attributes if it is still the
+# version HAVE, the bytes, the attributes again. What a file lacks that shrinks
+# meanwhile comes as zeros: the client counts bytes.
+Z() {
+	R "$1" || return
+	o=$(v "$1")
+	[ "${o% *}" = "$2" ] || { z 9; return; }
+	a "$1" || { z 1 "$x"; return; }
+	{ i "$1" "$3" "$4" 2>/dev/null; cat /dev/zero; } </dev/null 3>&- | head -c "$4" &
+	p=$!
+	wait "$p"
+	p=
+	a "$1"
+	z $? "$x"
+}
+
+# i PATH OFFSET SIZE: the bytes of a part, by a dd that can count bytes, or
+# by tail.
+i() {
+	if [ -n "$w" ]; then
+		dd if="$1" bs=65536 skip="$2" count="$3" iflag=skip_bytes,count_bytes,fullblock
+	else
+		tail -c +$(($2 + 1)) "$1"
+	fi
 }
 
 # S TMP: the sink. Unless it took all of a file the shell ends: bytes of the
@@ -332,9 +358,9 @@ Y() {
 	f $? "$2"
 }
 
-# c MODE PATH: chmod that does not follow a link.
+# c MODE PATH: chmod that does not follow a link, unless h says so.
 c() {
-	[ ! -L "$2" ] || { x='Operation not supported'; return 1; }
+	[ -n "$h" ] || [ ! -L "$2" ] || { x='Operation not supported'; return 1; }
 	t chmod "$1" "$2"
 }
 
@@ -393,6 +419,7 @@ I() {
 	command -v perl >/dev/null 2>&1 && echo perl=1
 	echo "machine=$(uname -sm)"
 	touch -c -d '2001-02-03 04:05:06.5' ./.scpfs-no-such-file 2>/dev/null && echo touch=ns
+	[ "$(printf abcd | dd bs=65536 skip=1 count=2 iflag=skip_bytes,count_bytes,fullblock 2>/dev/null)" = bc ] && echo dd=bytes
 	echo "now=$(date +%s.%N)"
 	printf 'root=%s' "$(pwd -P; echo .)"
 	z 0

@@ -180,3 +180,52 @@ func TestRootSlash(t *testing.T) {
 		t.Errorf("fetch many: %v", got.errs[0])
 	}
 }
+
+// TestFollowSymlinks has a client that shows what links point to.
+func TestFollowSymlinks(t *testing.T) {
+	for name, options := range map[string][]scptest.Option{"OpenSSH": nil, "Busybox": {scptest.BusyboxOnly()}} {
+		t.Run(name, func(t *testing.T) {
+			r := newRemote(t, scptest.Start(t, options...), scpio.Options{FollowSymlinks: true})
+			r.write(t, "file", "x")
+			r.mkdir(t, "dir")
+			r.symlink(t, "file", "link")
+			r.symlink(t, "dir", "dirlink")
+			r.testFollowed(t)
+		})
+	}
+}
+
+func (r *remote) testFollowed(t *testing.T) {
+	t.Helper()
+	ctx := t.Context()
+	_, all, err := r.List(ctx, "")
+	check(t, err)
+	for _, e := range all {
+		if e.Attr.Mode&syscall.S_IFMT == syscall.S_IFLNK {
+			t.Errorf("%s is listed as a link", e.Name)
+		}
+	}
+	if a := r.stat(t, "link"); !same(a, r.attrOf(t, "file")) {
+		t.Errorf("stat of the link: %+v", a)
+	}
+	if got := r.fetchMany(t, []string{"link"}); got.errs[0] != nil || got.contents[0].String() != "x" {
+		t.Errorf("fetch of many: %v, %v", got.contents[0], got.errs[0])
+	}
+	_, have, err := r.fetch(ctx, "link", scpio.Attr{})
+	check(t, err)
+	if _, err := r.store(ctx, "link", "new", have); err != nil || r.read(t, "file") != "new" {
+		t.Errorf("store: %v", err)
+	}
+	if _, err := r.Setattr(ctx, "link", scpio.Change{Mode: new(uint32(0o600)), Mtime: new(int64(5e9))}); err != nil {
+		t.Errorf("setattr: %v", err)
+	}
+	if st := r.lstat(t, "file"); st.Mode&0o777 != 0o600 || st.Mtim.Sec != 5 {
+		t.Errorf("the target has mode %#o, mtime %d", st.Mode, st.Mtim.Sec)
+	}
+	if _, err := r.Create(ctx, "dirlink/new", 0o644); err != nil {
+		t.Errorf("create: %v", err)
+	}
+	if target, err := os.Readlink(r.path("link")); target != "file" {
+		t.Errorf("the link was replaced: %v", err)
+	}
+}

@@ -45,7 +45,7 @@ const tmpPrefix = ".scpfs-"
 // new file. Else the error is [ErrChanged] and the file is left as it is.
 func (c *Client) Store(ctx context.Context, path string, u Upload) (Attr, error) {
 	var got Attr
-	err := c.do(ctx, "store", path, func(sh *shell) error {
+	err := c.transfer(ctx, c.do, "store", path, func(sh *shell) error {
 		var err error
 		got, err = c.store(sh, path, u)
 		return err

@@ -1,4 +1,4 @@
-package scptest
+package link
 
 import (
 	"io"
@@ -31,6 +31,13 @@ const (
 	chunkSize = 32 << 10
 )
 
+// connectPatience bounds the connect to the server.
+const connectPatience = 20 * time.Second
+
+// queueing is how far ahead of the wire bytes are taken in, as a router does;
+// what is more stays with the sender.
+const queueing = 20 * time.Millisecond
+
 // run connects, a round trip later, and moves bytes until one side is gone.
 func (c *conn) run() {
 	defer c.end()
@@ -38,7 +45,7 @@ func (c *conn) run() {
 	if !c.wait(time.Now().Add(c.link.options.RTT)) {
 		return
 	}
-	server, err := net.DialTimeout("tcp", c.link.target, patience)
+	server, err := net.DialTimeout("tcp", c.link.target, connectPatience)
 	if err != nil {
 		return // nobody listens: the client sees its connection closed
 	}
@@ -85,17 +92,18 @@ func (c *conn) pump(d Direction, to, from net.Conn) {
 
 // read takes bytes in and notes when they are due and how deep they are.
 func (c *conn) read(d Direction, from io.Reader, queue chan<- chunk) {
-	var free time.Time // when the wire is free again
 	for {
 		data := make([]byte, chunkSize)
 		n, err := from.Read(data)
 		if n > 0 {
-			free = later(free, time.Now()).Add(c.link.occupied(n))
-			next := c.link.stamp(c, d)
-			next.data, next.due = data[:n], free.Add(c.link.options.RTT/2)
+			next, free := c.link.stamp(c, d, n)
+			next.data = data[:n]
 			select {
 			case queue <- next:
 			case <-c.ended:
+				return
+			}
+			if !c.wait(free.Add(-queueing)) {
 				return
 			}
 		}
@@ -103,13 +111,6 @@ func (c *conn) read(d Direction, from io.Reader, queue chan<- chunk) {
 			return
 		}
 	}
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // occupied is how long n bytes keep the wire busy.
@@ -120,14 +121,20 @@ func (k *Link) occupied(n int) time.Duration {
 	return time.Duration(float64(n) / float64(k.options.Bandwidth) * float64(time.Second))
 }
 
-// stamp gives bytes that were just sent their depth.
-func (k *Link) stamp(c *conn, d Direction) chunk {
+// stamp gives n bytes that were just sent their depth and their place on the
+// wire, and returns when that is free again.
+func (k *Link) stamp(c *conn, d Direction, n int) (chunk, time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if d == Up {
-		return chunk{depth: c.seen[Down] + 1, epoch: k.epoch}
+	if now := time.Now(); k.free[d].Before(now) {
+		k.free[d] = now
 	}
-	return chunk{depth: c.seen[Up], epoch: k.epoch}
+	k.free[d] = k.free[d].Add(k.occupied(n))
+	next := chunk{due: k.free[d].Add(k.options.RTT / 2), depth: c.seen[Up], epoch: k.epoch}
+	if d == Up {
+		next.depth = c.seen[Down] + 1
+	}
+	return next, k.free[d]
 }
 
 // write delivers chunks when they are due; false means that the connection is

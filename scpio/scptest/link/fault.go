@@ -1,4 +1,4 @@
-package scptest
+package link
 
 // A cut is due once a direction has delivered so many bytes.
 type cut struct {

@@ -1,0 +1,138 @@
+package e2e_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/scpfs/scpfs/scpio/scptest"
+)
+
+// edit is one way in which an editor can save a file.
+type edit struct {
+	name    string
+	program string
+	// command replaces "old" by "new" in the file "text" of the working directory.
+	command []string
+	keys    string // typed into a terminal; "" runs without one
+	backup  string // name of the copy of the old contents, if there is to be one
+}
+
+var edits = []edit{
+	vim("in place", "set backupcopy=yes writebackup nobackup", ""),
+	vim("rename", "set backupcopy=no writebackup nobackup", ""),
+	vim("keeping a backup", "set backupcopy=no backup", "text~"),
+	vim("in place keeping a backup", "set backupcopy=yes backup", "text~"),
+	vim("without a backup", "set nowritebackup nobackup", ""),
+	nano("plain", ""),
+	nano("with backup", "text~", "--backup"),
+	emacs("copying the backup", "(setq backup-by-copying t)", "text~"),
+	emacs("renaming to the backup", "(setq backup-by-copying nil)", "text~"),
+	emacs("precious", "(setq file-precious-flag t make-backup-files nil)", ""),
+	emacsTerminal(),
+}
+
+func vim(name, set, backup string) edit {
+	command := []string{"vim", "-Es", "-N", "-u", "NONE", "-c", set, "-c", "%s/old/new/", "-c", "wq", "text"}
+	return edit{"vim " + name, "vim", command, "", backup}
+}
+
+// nano is typed to: replace all, save under the same name, leave.
+func nano(name, backup string, args ...string) edit {
+	command := append([]string{"nano", "--ignorercfiles"}, append(args, "text")...)
+	return edit{"nano " + name, "nano", command, "\x1c" + "old\rnew\rA" + "\x0f\r\x18", backup}
+}
+
+const emacsReplace = `(progn (goto-char (point-min)) (while (search-forward "old" nil t) (replace-match "new")) (save-buffer))`
+
+func emacs(name, settings, backup string) edit {
+	command := []string{"emacs", "-Q", "--batch", "--eval", settings, "text", "--eval", emacsReplace}
+	return edit{"emacs " + name, "emacs", command, "", backup}
+}
+
+// emacsTerminal is emacs as people see it, which also locks the file.
+func emacsTerminal() edit {
+	command := []string{"emacs", "-Q", "-nw", "text", "--eval", emacsReplace, "--eval", "(kill-emacs)"}
+	return edit{"emacs in a terminal", "emacs", command, " ", "text~"}
+}
+
+// run edits in a directory.
+func (e edit) run(t *testing.T, dir string) {
+	t.Helper()
+	cmd := exec.Command(e.command[0], e.command[1:]...)
+	if e.keys != "" {
+		line := strings.Builder{}
+		for _, word := range e.command {
+			fmt.Fprintf(&line, " '%s'", word)
+		}
+		cmd = exec.Command("script", "-qec", "stty cols 80 rows 24; exec"+line.String(), "/dev/null")
+		cmd.Stdin = strings.NewReader(e.keys)
+	}
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "TERM=xterm", "HOME="+t.TempDir())
+	output(t, cmd)
+}
+
+// TestEditors: each way of saving brings the new contents to the host, under
+// the old mode, with the backup and nothing else beside it.
+func TestEditors(t *testing.T) {
+	scptest.Need(t, "script")
+	m := mountAt(t, scptest.Start(t), mountOptions{})
+	const before, after = "an old line\nand another old one\n", "an new line\nand another new one\n"
+	for i, e := range edits {
+		t.Run(e.name, func(t *testing.T) {
+			scptest.Need(t, e.program)
+			dir := fmt.Sprint(i)
+			mkdir(t, m.path(dir))
+			writeFile(t, m.path(dir, "text"), before)
+			chmod(t, m.path(dir, "text"), 0o640)
+			e.run(t, m.path(dir))
+			want := map[string]string{"text": after}
+			if e.backup != "" {
+				want[e.backup] = before
+			}
+			wantDir(t, m.there(dir), want)
+			wantMode(t, m.there(dir, "text"), 0o640)
+			e.again(t, m.path(dir), m.there(dir))
+		})
+	}
+}
+
+// again edits what the editor itself has made.
+func (e edit) again(t *testing.T, dir, there string) {
+	t.Helper()
+	writeFile(t, dir+"/text", "old\n")
+	e.run(t, dir)
+	wantFile(t, there+"/text", "new\n")
+	wantFile(t, dir+"/text", "new\n")
+}
+
+// wantDir compares the files of a directory.
+func wantDir(t testing.TB, dir string, want map[string]string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if _, ok := want[e.Name()]; !ok {
+			t.Errorf("%s has %q", dir, e.Name())
+		}
+	}
+	for name, data := range want {
+		wantFile(t, dir+"/"+name, data)
+	}
+}
+
+func wantMode(t testing.TB, path string, want os.FileMode) {
+	t.Helper()
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode() != want {
+		t.Errorf("%s: mode %v, want %v", path, info.Mode(), want)
+	}
+}

@@ -2,7 +2,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-.PHONY: build test demo docs lint fuzz-short install uninstall clean
+.PHONY: build test bench bench-short demo docs lint fuzz-short install uninstall clean
 
 build:
 	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/scpfs ./cmd/scpfs

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"sync"
@@ -98,6 +99,7 @@ func Open(ctx context.Context, remote Remote, o Options) (*Cache, error) {
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.tree.learn("", 0, self, time.Now())
 	if err := c.recover(ctx); err != nil {
+		c.cancel()
 		d.unlock()
 		return nil, err
 	}
@@ -119,6 +121,7 @@ func (e *Unsent) Unwrap() error { return e.Err }
 // Close sends what is dirty, and closes the cache. Files still open are of
 // no more use.
 func (c *Cache) Close(ctx context.Context) error {
+	defer context.AfterFunc(ctx, c.cancel)()
 	c.wg.Wait()
 	c.cancel()
 	c.loops.Wait()
@@ -167,6 +170,9 @@ func (c *Cache) Lookup(ctx context.Context, path string) (Entry, error) {
 // entry is what the host has under a name, at most Timeout ago.
 func (c *Cache) entry(ctx context.Context, path string) (Entry, error) {
 	e, k := c.known(path)
+	if _, name := split(path); len(name) > maxName {
+		return c.stat(ctx, path) // no listing tells that it is too long
+	}
 	if k == unknown && path != "" && c.o.Timeouts.Dir > 0 {
 		var err error
 		if e, k, err = c.byListing(ctx, path); err != nil {
@@ -181,6 +187,10 @@ func (c *Cache) entry(ctx context.Context, path string) (Entry, error) {
 	}
 	return c.stat(ctx, path)
 }
+
+// maxName is how many bytes a name has at most on the file systems of most
+// hosts.
+const maxName = 255
 
 // byListing finds a name by listing its directory. It stays unknown in a
 // directory that may be passed through but not read.
@@ -213,8 +223,7 @@ func find(entries []Entry, name string) (Entry, bool) {
 
 // stat asks the host about one name.
 func (c *Cache) stat(ctx context.Context, path string) (Entry, error) {
-	dir, _ := split(path)
-	stamp, at := c.tree.stampOf(dir), time.Now()
+	stamp, at := c.tree.stamp(), time.Now()
 	e, err := c.remote.Stat(ctx, path)
 	if err != nil {
 		return Entry{}, err
@@ -231,7 +240,8 @@ func (c *Cache) known(path string) (Entry, knowledge) {
 
 // Readdir lists a directory.
 func (c *Cache) Readdir(ctx context.Context, dir string) ([]Entry, error) {
-	entries, ok := c.tree.list(dir, time.Now().Add(-c.o.Timeouts.Dir))
+	now := time.Now()
+	entries, ok := c.tree.list(dir, now.Add(-c.o.Timeouts.Stat), now.Add(-c.o.Timeouts.Dir))
 	if !ok {
 		var err error
 		if entries, err = c.fetchList(ctx, dir); err != nil {
@@ -241,11 +251,21 @@ func (c *Cache) Readdir(ctx context.Context, dir string) ([]Entry, error) {
 	return c.overlay(dir, entries), nil
 }
 
+// Stamp counts the changes that were made here. Taken before a Readdir it
+// tells later whether an entry is still true, see Changed.
+func (c *Cache) Stamp() uint64 { return c.tree.stamp() }
+
+// Changed tells whether an entry of a directory, listed after the stamp was
+// taken, may have been changed here since, or is open now.
+func (c *Cache) Changed(dir, name string, stamp uint64) bool {
+	return c.liveAt(join(dir, name)) != nil || c.tree.changed(dir, name, stamp)
+}
+
 // fetchList asks the host for a listing. Those who want the same one at the
 // same time share it; it goes on when one of them gives up.
 func (c *Cache) fetchList(ctx context.Context, dir string) ([]Entry, error) {
-	got := c.flight.DoChan(dir, func() (any, error) {
-		stamp, at := c.tree.stampOf(dir), time.Now()
+	got := c.flight.DoChan(c.listing(dir), func() (any, error) {
+		stamp, at := c.tree.stamp(), time.Now()
 		self, entries, err := c.remote.List(c.ctx, dir)
 		if err != nil {
 			return nil, err
@@ -264,22 +284,33 @@ func (c *Cache) fetchList(ctx context.Context, dir string) ([]Entry, error) {
 	}
 }
 
+// listing names the listing of a directory among those under way. One that
+// was begun before a directory was renamed is of another directory, perhaps.
+func (c *Cache) listing(dir string) string { return fmt.Sprint(c.tree.movedAt(), "/", dir) }
+
 // changed says that we have changed something in a directory: a listing
 // under way may not know of it, and is not for those who ask from now on.
 func (c *Cache) changed(paths ...string) {
 	for _, p := range paths {
 		dir, _ := split(p)
-		c.flight.Forget(dir)
+		c.flight.Forget(c.listing(dir))
+		c.flight.Forget(c.listing(p))
 	}
 }
 
 // out is an entry as the cache returns it: with our inode number, and with
 // the attributes of the file as it is open here.
 func (c *Cache) out(path string, e Entry) Entry {
+	if f := c.liveAt(path); f != nil {
+		if a, ok := f.authority(); ok {
+			e.Attr = a
+			return e
+		}
+	}
 	id := idOf(e.Attr)
 	e.Attr.Ino = c.ino.number(id)
 	if f := c.byNumber(e.Attr.Ino); f != nil {
-		f.addPath(path)
+		f.claim(path, 0)
 		if a, ok := f.authority(); ok {
 			e.Attr = a
 		}
@@ -319,7 +350,13 @@ func (c *Cache) Getattr(ctx context.Context, path string, named bool, ino uint64
 		return Attr{}, syscall.ENOENT
 	}
 	e, err := c.Lookup(ctx, path)
-	return e.Attr, err
+	if err == nil && e.Attr.Ino == ino {
+		return e.Attr, nil
+	}
+	if f := c.byNumber(ino); f != nil && (err == nil || isGone(err)) {
+		return f.unnamed(), nil
+	}
+	return Attr{}, cmp.Or(err, error(syscall.ESTALE))
 }
 
 // IsOpen tells whether a file is open here, so that it can be used without

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
 )
 
 // Policy says what is done when a file has been changed here and on the
@@ -27,9 +29,7 @@ const (
 // conflict ends a store that met a foreign change of the file. Called with
 // the file locked.
 func (f *File) conflict(ctx context.Context, path string, u Upload) error {
-	if now, err := f.c.remote.Stat(ctx, path); err == nil && sameContents(now.Attr, u.Expect) && u.Expect.Ino != 0 {
-		// Only attributes were changed there: the contents that ours
-		// derive from are still the host's.
+	if now, err := f.c.remote.Stat(ctx, path); err == nil && f.derives(now.Attr, u.Expect) {
 		f.rebase(now.Attr)
 		return f.storeLocked(ctx)
 	}
@@ -40,11 +40,27 @@ func (f *File) conflict(ctx context.Context, path string, u Upload) error {
 	case Local:
 		return f.overrule(ctx, path)
 	case Theirs:
-		return f.yield(ctx, path)
+		return f.yield()
 	case Fail:
-		return syscall.ESTALE
+		return f.insist()
 	}
 	return f.keepBoth(ctx, path)
+}
+
+// derives tells whether our contents derive from what the host has now,
+// though it is not the version expected: only attributes were changed there,
+// or it is what we stored ourselves without having heard of it.
+func (f *File) derives(now, expect Attr) bool {
+	changed := expect.Ino != 0 && sameContents(now, expect) && !sameVersion(now, expect)
+	return changed || f.arrivedLate(now)
+}
+
+// insist keeps ours here. It is not stored again before a program asks.
+func (f *File) insist() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stuck = true
+	return syscall.ESTALE
 }
 
 // rebase says which version of the host the contents derive from.
@@ -54,18 +70,22 @@ func (f *File) rebase(a Attr) {
 	f.base = a
 }
 
-// yield drops ours. Handles keep it until the file is opened again.
-func (f *File) yield(ctx context.Context, path string) error {
-	now, err := f.c.remote.Stat(ctx, path)
-	if err != nil && !isGone(err) {
-		return err
-	}
+// yield drops ours: to those who have it open it is a file that was removed.
+func (f *File) yield() error {
+	f.detach()
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.dirty = false
 	f.unnoteLocked()
-	f.base, f.attr, f.racy = now.Attr, now.Attr, true
+	f.mu.Unlock()
+	f.retire()
 	return syscall.ESTALE
+}
+
+// detach takes all its names and its place on the host from a file.
+func (f *File) detach() {
+	for _, name := range f.names() {
+		f.c.unname(name)
+	}
+	f.c.ino.gone(f.ino)
 }
 
 // overrule stores ours in the place of whatever the host has.
@@ -97,11 +117,10 @@ func (f *File) keepBoth(ctx context.Context, path string) error {
 // stores it there.
 func (f *File) storeAs(ctx context.Context, path, why string) (string, error) {
 	c := f.c
-	c.ino.gone(f.ino)
 	f.rebase(Attr{})
 	for try := 0; ; try++ {
 		name := copyName(path, why, c.o.Hostname, try)
-		c.unname(f.path())
+		f.detach()
 		f.addPath(name)
 		f.renote()
 		f.mu.Lock()
@@ -125,10 +144,22 @@ func (f *File) storeAs(ctx context.Context, path, why string) (string, error) {
 // original is cut where the whole would be longer than a name can be.
 func copyName(path, why, host string, try int) string {
 	dir, name := split(path)
-	suffix := fmt.Sprintf(".%s-%s-%s", why, host, time.Now().UTC().Format("20060102T150405Z"))
+	suffix := fmt.Sprintf(".%s-%s-%s", why, cut(strings.ReplaceAll(host, "/", "-"), 64), time.Now().UTC().Format("20060102T150405Z"))
 	if try > 0 {
 		suffix += fmt.Sprintf("-%d", try)
 	}
-	const nameMax = 255
-	return join(dir, name[:min(len(name), nameMax-len(suffix))]+suffix)
+	return join(dir, cut(name, maxName-len(suffix))+suffix)
+}
+
+// cut is text of at most n bytes, not cut within a character.
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for i := n; i > max(n-utf8.UTFMax, 0); i-- {
+		if utf8.RuneStart(text[i]) {
+			return text[:i]
+		}
+	}
+	return text[:n]
 }

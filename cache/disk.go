@@ -30,6 +30,7 @@ type disk struct {
 	bytes int64
 	index *os.File // appended to; see index.go
 	lines int      // in index
+	since int      // lines in index when it was written anew
 }
 
 // stored is an object that holds the complete contents of a version.
@@ -109,6 +110,9 @@ func (d *disk) unlock() {
 	}
 	if d.root != nil {
 		d.root.Close()
+	}
+	if d.index != nil {
+		d.index.Close()
 	}
 	d.lock.Close()
 }
@@ -223,6 +227,12 @@ func (d *disk) room() int64 {
 
 // reserve makes room for contents that are about to come, or says ENOSPC.
 func (d *disk) reserve(need int64) error {
+	d.mu.Lock()
+	kept := d.bytes
+	d.mu.Unlock()
+	if need-kept > d.room() {
+		return syscall.ENOSPC // and nothing is given up for it
+	}
 	d.evict(need)
 	if d.room() < need {
 		return syscall.ENOSPC

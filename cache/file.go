@@ -29,6 +29,9 @@ type File struct {
 	racy  bool         // of obj
 	dirty bool         // the host does not have the contents or attributes
 	noted bool         // the log knows that it is dirty
+	ended bool         // the log says that what it has was flushed
+	stuck bool         // in a conflict that only a program can end
+	tried *Attr        // size and time of the last upload that failed
 	seq   uint64       // counts changes of contents, for stores under way
 	from  *origin      // of contents that are a copy of another file's
 }
@@ -64,6 +67,9 @@ func (c *Cache) addPathLocked(f *File, name string) {
 		return
 	}
 	if old := c.live[dir][base]; old != nil {
+		if _, ours := old.authority(); ours {
+			return // what it has would have nowhere to go
+		}
 		old.removePath(name)
 	}
 	if c.live[dir] == nil {
@@ -90,6 +96,26 @@ func (f *File) addPath(name string) {
 	}
 }
 
+// claim gives a file a name that the host says it has, and takes it from the
+// file that had it before there. It reports whether the file has the name now:
+// not if the host was asked, at the stamp, before a change of ours. Such a
+// change is made in the tree first, and then to the names.
+func (f *File) claim(name string, stamp uint64) bool {
+	c := f.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	dir, base := split(name)
+	if c.live[dir][base] == f {
+		return true
+	}
+	a, ok := c.tree.peek(name)
+	if ok && c.ino.number(idOf(a)) != f.ino || !ok && c.tree.changed(dir, base, stamp) || c.files[f.ino] != f {
+		return false
+	}
+	c.addPathLocked(f, name)
+	return c.live[dir][base] == f
+}
+
 // unname takes a name from whatever file is open under it.
 func (c *Cache) unname(name string) *File {
 	c.mu.Lock()
@@ -112,20 +138,28 @@ func (c *Cache) removeLiveLocked(dir, base string) {
 }
 
 // renamed moves the names of open files: of the file itself, or of all
-// below a directory.
-func (c *Cache) renamed(from, to string) {
+// below a directory. An exchange moves both ways at once.
+func (c *Cache) renamed(from, to string, exchange bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	now := map[string]*File{}
 	for _, f := range c.files {
 		for _, p := range f.names() {
-			if q, ok := moved(p, from, to); ok {
+			q, ok := moved(p, from, to)
+			if !ok && exchange {
+				q, ok = moved(p, to, from)
+			}
+			if ok {
 				dir, base := split(p)
 				c.removeLiveLocked(dir, base)
 				f.removePath(p)
-				c.addPathLocked(f, q)
-				f.renote()
+				now[q] = f
 			}
 		}
+	}
+	for q, f := range now {
+		c.addPathLocked(f, q)
+		f.renote()
 	}
 }
 
@@ -298,7 +332,7 @@ func (f *File) noteLocked(flushed bool) error {
 	if err := f.c.disk.note(r); err != nil {
 		return err
 	}
-	f.noted = true
+	f.noted, f.ended = true, flushed
 	return nil
 }
 
@@ -316,14 +350,15 @@ func (f *File) renote() {
 	if !f.noted {
 		return
 	}
-	if err := f.noteLocked(false); err != nil {
+	if err := f.noteLocked(f.ended); err != nil {
 		f.c.log.Warn("the log cannot be written", "path", path.Base(f.pathLocked()), "err", err)
 	}
 }
 
-// touchLocked says that the contents change now.
+// touchLocked says that the contents change now. What the log says was
+// flushed was other contents then.
 func (f *File) touchLocked() error {
-	if !f.dirty {
+	if !f.dirty || f.ended {
 		if err := f.noteLocked(false); err != nil {
 			return err
 		}
@@ -340,5 +375,8 @@ func (f *File) lock(ctx context.Context) (func(), error) { return f.busy.exclude
 
 func newAttr(mode uint32, o Options) Attr {
 	now := time.Now().UnixNano()
-	return Attr{Mode: syscall.S_IFREG | mode&07777, Nlink: 1, UID: o.UID, GID: o.GID, Atime: now, Mtime: now, Ctime: now}
+	return Attr{
+		Mode: syscall.S_IFREG | mode&07777, Nlink: 1, UID: o.UID, GID: o.GID,
+		Atime: now - now%1000, Mtime: now, Ctime: now, // an Upload has microseconds of the first
+	}
 }

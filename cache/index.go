@@ -53,14 +53,14 @@ func decodeLine(b []byte) (line, error) {
 type contents struct {
 	objects map[string]stored
 	order   []string // of objects, as last noted
-	aliases map[fileID]uint64
+	aliases []line // as noted
 	start   string
 	clean   bool
 }
 
 // readIndex reads an index up to its first damaged line.
 func readIndex(r io.Reader) contents {
-	c := contents{objects: map[string]stored{}, aliases: map[fileID]uint64{}}
+	c := contents{objects: map[string]stored{}}
 	br := bufio.NewReader(r)
 	for {
 		b, err := br.ReadSlice('\n')
@@ -86,7 +86,7 @@ func (c *contents) apply(l line) {
 	case l.Gone != "":
 		delete(c.objects, l.Gone)
 	case l.Alias != 0:
-		c.aliases[fileID{l.Dev, l.Ino}] = l.Alias
+		c.aliases = append(c.aliases, l)
 	}
 }
 
@@ -99,8 +99,8 @@ func (d *disk) load(logged map[string]bool, ino *inodes) error {
 		c = readIndex(f)
 		f.Close()
 	}
-	for id, n := range c.aliases {
-		ino.restore(id, n)
+	for _, l := range c.aliases {
+		ino.restore(fileID{l.Dev, l.Ino}, l.Alias)
 	}
 	if c.start == bootID() || c.clean {
 		for _, name := range c.order {
@@ -178,7 +178,7 @@ func (d *disk) rewrite(ino *inodes) error {
 	if d.index != nil {
 		d.index.Close()
 	}
-	d.index, d.lines = f, lines
+	d.index, d.lines, d.since = f, lines, lines
 	return nil
 }
 
@@ -205,7 +205,7 @@ func (d *disk) noteAlias(id fileID, n uint64) {
 func (d *disk) grown() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.lines > 1024 && d.lines > 4*d.lru.Len()
+	return d.lines > 1024 && d.lines > 4*d.since
 }
 
 // close ends the use of the cache: everything is brought to the disk, and

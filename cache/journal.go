@@ -64,6 +64,9 @@ func (d *disk) records() ([]record, error) {
 	sort.Strings(names)
 	var all []record
 	for _, name := range names {
+		if strings.HasSuffix(name, ".new") {
+			d.removeNew(name)
+		}
 		if !strings.HasSuffix(name, recordSuffix) {
 			continue
 		}
@@ -76,6 +79,13 @@ func (d *disk) records() ([]record, error) {
 		all = append(all, r)
 	}
 	return all, nil
+}
+
+// removeNew removes a record that was not written to its end.
+func (d *disk) removeNew(name string) {
+	if err := d.root.Remove(path.Join("log", name)); err != nil {
+		d.log.Warn("a file of the log cannot be removed", "dir", d.dir, "name", name, "err", err)
+	}
 }
 
 func (d *disk) readRecord(name string) (record, error) {

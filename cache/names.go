@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"syscall"
+	"time"
 )
 
 // Create makes a regular file and opens it. With O_EXCL it is made on the
@@ -16,6 +17,9 @@ func (c *Cache) Create(ctx context.Context, path string, flags int, mode uint32)
 		return nil, err
 	}
 	defer leave()
+	if c.taken(path) {
+		return nil, syscall.EEXIST
+	}
 	base := Attr{}
 	if flags&syscall.O_EXCL != 0 || !c.creatable(path) {
 		if base, err = c.remote.Create(ctx, path, mode); err != nil {
@@ -25,16 +29,29 @@ func (c *Cache) Create(ctx context.Context, path string, flags int, mode uint32)
 		c.changed(path)
 	} else if _, err := c.entry(ctx, path); err == nil {
 		return nil, syscall.EEXIST
+	} else if !isGone(err) {
+		return nil, err
 	}
 	return c.created(path, flags, mode, base)
+}
+
+// taken tells whether a name is one of a file that is here alone: what the
+// host says of the name does not count then.
+func (c *Cache) taken(path string) bool {
+	f := c.liveAt(path)
+	if f == nil {
+		return false
+	}
+	_, ours := f.authority()
+	return ours
 }
 
 // creatable tells whether the directory of a path seems to let us make a
 // file in it.
 func (c *Cache) creatable(path string) bool {
-	dir, _ := split(path)
+	dir, name := split(path)
 	a, ok := c.tree.peek(dir)
-	return ok && len(path)-len(dir) <= 255 && c.bitsPermit(a, mayWrite|mayExec)
+	return ok && len(name) <= maxName && c.bitsPermit(a, mayWrite|mayExec)
 }
 
 // created opens a new file, empty here and on the host, or not there yet.
@@ -51,22 +68,27 @@ func (c *Cache) created(path string, flags int, mode uint32, base Attr) (*Handle
 	}
 	h := newHandle(flags)
 	h.f = c.acquire(ino, path)
-	f := h.f
+	if err := h.f.begin(o, base, mode); err != nil {
+		h.f.release()
+		return nil, err
+	}
+	return h, nil
+}
+
+// begin makes an object the contents of a new file. One that the host does
+// not have yet is dirty from the start, if it has a name.
+func (f *File) begin(o *object, base Attr, mode uint32) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.obj, f.base, f.attr = o, base, base
 	if base.Ino != 0 {
-		return h, nil
+		return nil
 	}
-	f.attr = newAttr(mode, c.o)
-	if path == "" {
-		return h, nil
+	f.attr = newAttr(mode, f.c.o)
+	if len(f.paths) == 0 {
+		return nil
 	}
-	if err := f.touchLocked(); err != nil {
-		go f.release()
-		return nil, err
-	}
-	return h, nil
+	return f.touchLocked()
 }
 
 // Tmpfile makes a file without a name, which a Link can give it.
@@ -91,10 +113,8 @@ func (c *Cache) Symlink(ctx context.Context, target, path string) (Entry, error)
 
 // made takes in a name that the host has made.
 func (c *Cache) made(path, target string, make func() (Attr, error)) (Entry, error) {
-	if f := c.liveAt(path); f != nil {
-		if _, ours := f.authority(); ours {
-			return Entry{}, syscall.EEXIST
-		}
+	if c.taken(path) {
+		return Entry{}, syscall.EEXIST
 	}
 	a, err := make()
 	if err != nil {
@@ -121,6 +141,9 @@ func (c *Cache) failed(err error, paths ...string) error {
 
 // Link gives a file one more name.
 func (c *Cache) Link(ctx context.Context, path string, ino uint64, link string) (Entry, error) {
+	if c.taken(link) {
+		return Entry{}, syscall.EEXIST
+	}
 	if f := c.byNumber(ino); f != nil {
 		return c.linkOpen(ctx, f, link)
 	}
@@ -183,6 +206,9 @@ func (c *Cache) linkFirst(ctx context.Context, f *File, link string) (Entry, err
 	if lost {
 		return Entry{}, syscall.ENOENT // was removed, as linkat(2) says
 	}
+	if _, err := c.entry(ctx, link); err == nil {
+		return Entry{}, syscall.EEXIST // who has it open here keeps the name
+	}
 	f.addPath(link)
 	f.mu.Lock()
 	err := f.touchLocked()
@@ -198,6 +224,9 @@ func (c *Cache) linkFirst(ctx context.Context, f *File, link string) (Entry, err
 	}
 	if err != nil {
 		c.unname(link)
+		f.mu.Lock()
+		f.unnoteLocked()
+		f.mu.Unlock()
 		if errors.Is(err, syscall.ESTALE) {
 			err = syscall.EEXIST
 		}
@@ -211,6 +240,14 @@ func (f *File) seen() Attr {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	return f.attrLocked()
+}
+
+// unnamed are the attributes of an open file whose name somebody has taken
+// away on the host.
+func (f *File) unnamed() Attr {
+	a := f.seen()
+	a.Nlink = 0
+	return a
 }
 
 // exists stores a file that the host does not have at all yet. Called with
@@ -239,7 +276,7 @@ func (f *File) rebound(a Attr) {
 		return
 	}
 	f.attr.Nlink, f.attr.Ctime, f.attr.UID, f.attr.GID = a.Nlink, a.Ctime, a.UID, a.GID
-	if err := f.noteLocked(false); err != nil {
+	if err := f.noteLocked(f.ended); err != nil {
 		f.c.log.Warn("the log cannot be written", "err", err)
 	}
 }
@@ -264,12 +301,16 @@ func (c *Cache) Unlink(ctx context.Context, path string) error {
 }
 
 func (c *Cache) unlinkClosed(ctx context.Context, path string) error {
-	e, k := c.known(path)
+	e, k := c.tree.lookup(path, time.Time{}, time.Time{})
 	if err := c.remote.Remove(ctx, path); err != nil {
 		return c.failed(err, path)
 	}
 	c.tree.remove(path)
 	c.changed(path)
+	if f := c.unname(path); f != nil { // opened meanwhile
+		c.lost(ctx, f, f.baseAttr())
+		return nil
+	}
 	if k != known {
 		return nil
 	}
@@ -319,13 +360,18 @@ func (c *Cache) keepName(ctx context.Context, f *File, base Attr, path string) e
 func (c *Cache) lost(ctx context.Context, f *File, base Attr) {
 	if base.Nlink > 1 {
 		c.tree.expireLinks(idOf(base))
-		if other := f.path(); other != "" {
-			if e, err := c.stat(ctx, other); err == nil && idOf(e.Attr) == idOf(base) {
-				f.rebound(e.Attr)
-				f.renote()
-				return
-			}
+	}
+	for other := f.path(); base.Nlink > 1 && other != ""; other = f.path() {
+		e, err := c.stat(ctx, other)
+		if err == nil && idOf(e.Attr) == idOf(base) {
+			f.rebound(e.Attr)
+			f.renote()
+			return
 		}
+		if err != nil && !isGone(err) {
+			return // it may have it still
+		}
+		c.unname(other) // it was a name of the file once
 	}
 	if f.path() == "" {
 		c.ino.gone(f.ino)

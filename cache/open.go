@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -35,8 +36,8 @@ func (h *Handle) Fd() int {
 // the host has now (or had at most Timeout ago), when it returns.
 func (c *Cache) Open(ctx context.Context, path string, ino uint64, flags int) (*Handle, error) {
 	h := newHandle(flags)
-	h.f = c.acquire(ino, path)
-	if err := h.f.open(ctx, flags); err != nil {
+	h.f = c.acquire(ino, "")
+	if err := h.f.open(ctx, path, flags); err != nil {
 		h.f.release()
 		return nil, err
 	}
@@ -48,13 +49,13 @@ func newHandle(flags int) *Handle {
 	return &Handle{write: mode == syscall.O_WRONLY || mode == syscall.O_RDWR, append: flags&syscall.O_APPEND != 0}
 }
 
-func (f *File) open(ctx context.Context, flags int) error {
+func (f *File) open(ctx context.Context, path string, flags int) error {
 	unlock, err := f.lock(ctx)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if err := f.current(ctx, flags); err != nil {
+	if err := f.current(ctx, path, flags); err != nil {
 		return err
 	}
 	if flags&syscall.O_TRUNC != 0 {
@@ -64,19 +65,18 @@ func (f *File) open(ctx context.Context, flags int) error {
 }
 
 // current sees to it that the contents are those of the host's version now,
-// or newer ones of ours. Called with the file locked.
-func (f *File) current(ctx context.Context, flags int) error {
+// or newer ones of ours. The path is one that the file is said to have. Called
+// with the file locked.
+func (f *File) current(ctx context.Context, path string, flags int) error {
 	if _, ours := f.authority(); ours {
 		return nil
 	}
-	e, err := f.c.entry(ctx, f.path())
+	path = cmp.Or(f.path(), path)
+	e, err := f.entry(ctx, path)
 	if err != nil {
 		return err
 	}
-	if !isRegular(e.Attr) || f.c.ino.number(idOf(e.Attr)) != f.ino {
-		return syscall.ESTALE // another file has the name now: the kernel looks it up again
-	}
-	if err := f.c.allowed(ctx, f.path(), e.Attr, flags); err != nil {
+	if err := f.c.allowed(ctx, path, e.Attr, flags); err != nil {
 		return err
 	}
 	if flags&syscall.O_TRUNC != 0 {
@@ -88,13 +88,31 @@ func (f *File) current(ctx context.Context, flags int) error {
 	return f.fetch(ctx, e.Attr)
 }
 
+// entry is what the host has under a path, if it is this file.
+func (f *File) entry(ctx context.Context, path string) (Entry, error) {
+	for range fetches {
+		stamp := f.c.tree.stamp()
+		e, err := f.c.entry(ctx, path)
+		if err != nil {
+			return Entry{}, err
+		}
+		if !isRegular(e.Attr) || f.c.ino.number(idOf(e.Attr)) != f.ino {
+			break
+		}
+		if f.claim(path, stamp) {
+			return e, nil
+		}
+	}
+	return Entry{}, syscall.ESTALE // another file has the name now: the kernel looks it up again
+}
+
 // has tells whether the contents are those of a version, or become so from
 // the books of the disk.
 func (f *File) has(a Attr) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.obj != nil && sameVersion(f.base, a) && !f.racy {
-		return true
+	if f.dirty || f.obj != nil && sameVersion(f.base, a) && !f.racy {
+		return true // dirty: somebody has written to it just now
 	}
 	o, ok := f.c.disk.take(a)
 	if ok {
@@ -103,7 +121,19 @@ func (f *File) has(a Attr) bool {
 	return ok
 }
 
-// adoptLocked makes an object the contents of a version.
+// adopt makes an object the contents of a version, unless somebody has
+// written to the file while it was fetched: that is newer.
+func (f *File) adopt(o *object, a Attr, racy bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.dirty {
+		f.c.disk.discard(o)
+		return
+	}
+	f.adoptLocked(o, a, racy)
+}
+
+// adoptLocked makes an object the contents of a version. The file is clean.
 func (f *File) adoptLocked(o *object, a Attr, racy bool) {
 	if f.obj != nil {
 		f.c.disk.discard(f.obj)
@@ -121,10 +151,18 @@ func (f *File) replace(a Attr) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.dirty { // since just now
+		f.c.disk.discard(o)
+		return f.truncateLocked(0)
+	}
 	f.c.disk.drop(idOf(a))
 	f.adoptLocked(o, a, false)
 	f.attr.Size, f.attr.Block = 0, 0
-	return f.touchLocked()
+	if err := f.touchLocked(); err != nil {
+		f.racy = true // these are not the contents of a
+		return err
+	}
+	return nil
 }
 
 // fetches is how often a file is fetched that changes meanwhile.
@@ -132,21 +170,28 @@ const fetches = 5
 
 // fetch brings the contents from the host.
 func (f *File) fetch(ctx context.Context, a Attr) error {
-	var err error
 	for range fetches {
-		o, got, racy, ferr := f.c.fetch(ctx, f.path(), a)
-		if ferr == nil {
-			f.mu.Lock()
-			f.adoptLocked(o, got, racy)
-			f.mu.Unlock()
-			f.c.learned(f.path(), got)
-			return nil
+		stamp, at, path := f.c.tree.stamp(), time.Now(), f.path()
+		o, got, racy, err := f.c.fetch(ctx, path, a)
+		if err == nil {
+			f.c.tree.learn(path, stamp, Entry{Attr: got}, at)
+			return f.fetched(o, got, racy, idOf(a))
 		}
-		if err = ferr; !errors.Is(err, errAgain) {
+		if !errors.Is(err, errAgain) && f.path() == path {
 			return err
 		}
 	}
 	return syscall.EBUSY
+}
+
+// fetched takes in what was fetched, if it is the file that was asked for.
+func (f *File) fetched(o *object, got Attr, racy bool, asked fileID) error {
+	if idOf(got) != asked {
+		f.c.disk.discard(o)
+		return syscall.ESTALE // another file has the name now: the kernel looks it up again
+	}
+	f.adopt(o, got, racy)
+	return nil
 }
 
 // errAgain says that a file changed while it was fetched.
@@ -169,7 +214,7 @@ func (c *Cache) fetch(ctx context.Context, path string, a Attr) (*object, Attr, 
 	})
 	if err == nil {
 		err = w.finish(got.Size)
-	} else if _, ok := errors.AsType[syscall.Errno](err); !ok {
+	} else if !hasErrno(err) {
 		err = errors.Join(errAgain, err)
 	}
 	if err != nil {
@@ -177,10 +222,4 @@ func (c *Cache) fetch(ctx context.Context, path string, a Attr) (*object, Attr, 
 		return nil, Attr{}, false, err
 	}
 	return o, got, got.Mtime >= settled, nil
-}
-
-// learned takes in the attributes of a file that came with something else.
-func (c *Cache) learned(path string, a Attr) {
-	dir, _ := split(path)
-	c.tree.learn(path, c.tree.stampOf(dir), Entry{Attr: a}, time.Now())
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"syscall"
 )
@@ -52,6 +53,9 @@ func (c *Cache) resume(ctx context.Context, r record) error {
 
 // reopen makes a File of a record.
 func (c *Cache) reopen(r record) (*File, error) {
+	if c.liveAt(string(r.Path)) != nil {
+		return nil, fmt.Errorf("another version of it could not be stored either: %w", syscall.EBUSY)
+	}
 	o, err := c.disk.open(r.Object)
 	if errors.Is(err, syscall.ENOENT) {
 		c.disk.unnote(r.Object)
@@ -65,11 +69,9 @@ func (c *Cache) reopen(r record) (*File, error) {
 		o.close()
 		return nil, err
 	}
-	ino := uint64(0)
-	if r.Base.Ino != 0 {
-		ino = c.ino.number(idOf(r.Base))
-	} else {
-		ino = c.ino.fresh()
+	ino := c.ino.fresh()
+	if n := c.ino.number(idOf(r.Base)); r.Base.Ino != 0 && c.byNumber(n) == nil {
+		ino = n
 	}
 	f := c.acquire(ino, string(r.Path))
 	f.mu.Lock()

@@ -26,12 +26,25 @@ func (c *Cache) Rename(ctx context.Context, from, to string, flags uint32) error
 		return err
 	}
 	defer leave()
-	unlock, err := lockAll(ctx, c.liveAt(from), c.liveAt(to))
+	unlock, err := c.lockNames(ctx, from, to)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	return c.rename(ctx, from, to, flags)
+}
+
+// lockNames locks the files that are open under two names, whichever they
+// are once they are locked.
+func (c *Cache) lockNames(ctx context.Context, from, to string) (func(), error) {
+	for {
+		a, b := c.liveAt(from), c.liveAt(to)
+		unlock, err := lockAll(ctx, a, b)
+		if err != nil || c.liveAt(from) == a && c.liveAt(to) == b {
+			return unlock, err
+		}
+		unlock()
+	}
 }
 
 // lockAll locks files in the order of their numbers; some may be nil.
@@ -85,12 +98,12 @@ func (c *Cache) rename(ctx context.Context, from, to string, flags uint32) error
 		c.exchanged(from, to)
 		return nil
 	}
-	if known1 == known && known2 == known && idOf(old.Attr) == idOf(over.Attr) && isRegular(old.Attr) {
+	if src != nil && src == dst || c.tree.sameFile(from, to) {
 		return nil // two names of one file: rename(2) does nothing
 	}
-	c.replaced(ctx, dst, over, known2, to)
 	c.tree.move(from, to, a)
-	c.renamed(from, to)
+	c.replaced(ctx, over, known2, to, c.ino.number(idOf(a)))
+	c.renamed(from, to, false)
 	if src != nil {
 		src.rebound(a)
 	} else if known1 == known {
@@ -109,12 +122,12 @@ func (f *File) baseAttr() Attr {
 	return f.base
 }
 
-// replaced takes in that a rename has taken the name of what was there.
-func (c *Cache) replaced(ctx context.Context, dst *File, over Entry, k knowledge, to string) {
-	if dst != nil {
-		base := dst.baseAttr()
+// replaced takes in that a rename has given the name of what was there to the
+// file of a number.
+func (c *Cache) replaced(ctx context.Context, over Entry, k knowledge, to string, ino uint64) {
+	if dst := c.liveAt(to); dst != nil && dst.ino != ino {
 		c.unname(to)
-		c.lost(ctx, dst, base)
+		c.lost(ctx, dst, dst.baseAttr())
 		return
 	}
 	if k != known {
@@ -131,10 +144,6 @@ func (c *Cache) replaced(ctx context.Context, dst *File, over Entry, k knowledge
 // exchanged takes in that two names were swapped: nothing below them is
 // known any more, and what is open below has moved.
 func (c *Cache) exchanged(from, to string) {
-	const aside = "\x00" // no path begins with it
-	c.renamed(from, aside)
-	c.renamed(to, from)
-	c.renamed(aside, to)
-	c.tree.forget(from)
-	c.tree.forget(to)
+	c.renamed(from, to, true)
+	c.tree.exchanged(from, to)
 }

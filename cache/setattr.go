@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"syscall"
 	"time"
 )
@@ -29,6 +30,9 @@ func (c *Cache) reattributed(path string, e Entry) Attr {
 		c.tree.expireLinks(idOf(e.Attr))
 	}
 	c.tree.put(path, e)
+	if e.Attr.Mode&syscall.S_IFMT == syscall.S_IFLNK && e.Target == "" {
+		c.tree.expire(path) // where it points is not known
+	}
 	c.changed(path)
 	return c.out(path, e).Attr
 }
@@ -50,12 +54,30 @@ func (f *File) setattr(ctx context.Context, ch Change) (Attr, error) {
 	if err := f.exists(ctx); err != nil {
 		return Attr{}, err
 	}
-	a, err := f.c.remote.Setattr(ctx, f.path(), ch)
-	if err != nil {
-		return Attr{}, f.c.failed(err, f.path())
+	if f.path() == "" { // since just now
+		f.setHere(ch)
+		return f.seen(), nil
 	}
-	f.reset(a, ch)
-	return f.c.reattributed(f.path(), Entry{Attr: a}), nil
+	return f.setThere(ctx, ch)
+}
+
+// setThere sets attributes on the host. The time of the last change is part
+// of a version, so one that is set hides a foreign change: that is looked
+// for first.
+func (f *File) setThere(ctx context.Context, ch Change) (Attr, error) {
+	path, foreign := f.path(), false
+	if ch.Mtime != nil {
+		now, err := f.c.remote.Stat(ctx, path)
+		foreign = err != nil || !sameContents(now.Attr, f.baseAttr())
+	}
+	a, err := f.c.remote.Setattr(ctx, path, ch)
+	if err != nil {
+		return Attr{}, f.c.failed(err, path)
+	}
+	if !foreign {
+		f.reset(a, ch)
+	}
+	return f.c.reattributed(path, Entry{Attr: a}), nil
 }
 
 // setHere sets attributes here alone: those of a file that has no name, and
@@ -70,7 +92,7 @@ func (f *File) setHere(ch Change) bool {
 	}
 	apply(&f.attr, ch)
 	f.seq++
-	if !gone && f.noteLocked(false) != nil {
+	if !gone && f.noteLocked(f.ended) != nil {
 		return false
 	}
 	return true
@@ -95,9 +117,8 @@ func apply(a *Attr, ch Change) {
 	a.Ctime = time.Now().UnixNano()
 }
 
-// reset takes in attributes that the host has set for us. The time of the
-// last change is part of a version, so a time that was set makes a new one
-// of the same contents.
+// reset takes in attributes that the host has set for us. A time of the last
+// change that was set makes a new version of the same contents.
 func (f *File) reset(a Attr, ch Change) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -107,7 +128,7 @@ func (f *File) reset(a Attr, ch Change) {
 	f.base = a
 	if f.dirty {
 		apply(&f.attr, ch)
-		_ = f.noteLocked(false)
+		_ = f.noteLocked(f.ended)
 		return
 	}
 	f.attr = a
@@ -127,6 +148,11 @@ func (c *Cache) Truncate(ctx context.Context, path string, ino uint64, size int6
 		return Attr{}, err
 	}
 	a, err := c.remote.Truncate(ctx, path, e.Attr, size)
+	if errors.Is(err, syscall.ESTALE) { // changed there since it was asked about
+		if e, err = c.stat(ctx, path); err == nil {
+			a, err = c.remote.Truncate(ctx, path, e.Attr, size)
+		}
+	}
 	if err != nil {
 		return Attr{}, c.failed(err, path)
 	}

@@ -27,25 +27,50 @@ func (f *File) store(ctx context.Context) error {
 	return f.storeLocked(ctx)
 }
 
-// storeLocked is store for who has locked the file and shares the names.
+// storeLocked is store for who has locked the file and shares the names. It
+// stores what there was when it was called: who writes meanwhile flushes it
+// too, and shall not keep others waiting.
 func (f *File) storeLocked(ctx context.Context) error {
-	for f.unsent() {
-		u, path, seq, err := f.upload()
-		if err != nil {
-			return err
-		}
-		a, err := f.c.send(ctx, path, u)
-		if errors.Is(err, syscall.ESTALE) {
-			return f.conflict(ctx, path, u)
-		}
-		if err != nil {
-			return err
-		}
-		if err := f.stored(path, a, seq); err != nil {
-			return err
-		}
+	if !f.unsent() {
+		return nil
 	}
-	return nil
+	u, path, seq, err := f.upload()
+	if err != nil {
+		return err
+	}
+	a, err := f.c.send(ctx, path, u)
+	switch {
+	case err == nil:
+		return f.stored(path, a, seq)
+	case errors.Is(err, syscall.ESTALE):
+		return f.conflict(ctx, path, u)
+	case f.sequence() != seq && !hasErrno(err):
+		return f.storeLocked(ctx) // it was cut shorter under the upload
+	}
+	f.mayHave(u)
+	return err
+}
+
+func hasErrno(err error) bool {
+	_, ok := errors.AsType[syscall.Errno](err)
+	return ok
+}
+
+// mayHave remembers an upload that failed: the host may have it all the
+// same, when it was only the answer that was lost.
+func (f *File) mayHave(u Upload) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tried = &Attr{Size: u.Size, Mtime: u.Mtime}
+}
+
+// arrivedLate tells whether what the host has is an upload that was thought
+// to have failed. The time of a store comes back to the microsecond.
+func (f *File) arrivedLate(now Attr) bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	t := f.tried
+	return t != nil && isRegular(now) && now.Size == t.Size && now.Mtime/1000 == t.Mtime/1000
 }
 
 // unsent tells whether the host lacks something that it can be given.
@@ -74,7 +99,7 @@ func (f *File) upload() (Upload, string, uint64, error) {
 	if f.from != nil && f.from.seq == f.seq && f.from.base.Size == f.attr.Size {
 		u.From, u.FromHave = f.from.path, f.from.base
 	}
-	return u, f.paths[0], f.seq, nil
+	return u, f.pathLocked(), f.seq, nil
 }
 
 // send stores an upload. Contents that were to be copied on the host, and
@@ -104,7 +129,7 @@ func (f *File) stored(path string, a Attr, seq uint64) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.base, f.racy = a, false
+	f.base, f.racy, f.tried = a, false, nil
 	if f.seq != seq {
 		return f.noteLocked(false)
 	}

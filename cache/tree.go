@@ -13,13 +13,17 @@ import (
 // targets and listings, each with the moment when it was learned.
 //
 // Learning takes a round trip, during which changes of our own can happen.
-// So who asks the host takes the stamp of the directory first and hands it
-// in with the answer: an answer older than a change is not kept.
+// They are counted. So who asks the host takes the count first (stamp) and
+// hands it in with the answer: an answer older than a change of what it tells
+// about is not kept.
 type tree struct {
 	mu     sync.Mutex // guards everything below
 	root   *node
 	count  int // nodes
 	limit  int
+	now    uint64                          // counts our own changes
+	moved  uint64                          // the last that gave directories another path
+	lost   uint64                          // the last in a directory that has no node
 	listed *simplelru.LRU[*node, struct{}] // directories with children, by use
 
 	// What was learned of any name of a file with several links before
@@ -39,7 +43,7 @@ type node struct {
 	at     time.Time // when attr was true; zero: known to be old
 	kids   map[string]*node
 	full   time.Time // when kids held all names; zero: they may not
-	stamp  uint64    // counts our own changes in the directory
+	stamp  uint64    // our last change in the directory
 }
 
 func newTree(limit int) *tree {
@@ -70,7 +74,6 @@ func (t *tree) lookup(path string, since, gone time.Time) (Entry, knowledge) {
 	case dir == nil || !dir.full.After(gone):
 		return Entry{}, unknown
 	case n == nil:
-		t.listed.Get(dir)
 		return Entry{}, absent
 	}
 	return Entry{}, stale
@@ -87,6 +90,14 @@ func (t *tree) peek(path string) (Attr, bool) {
 	return n.attr, true
 }
 
+// sameFile tells whether two paths are names of one file that has several,
+// as far as is known.
+func (t *tree) sameFile(p, q string) bool {
+	a, ok1 := t.peek(p)
+	b, ok2 := t.peek(q)
+	return ok1 && ok2 && isRegular(a) && idOf(a) == idOf(b)
+}
+
 func (t *tree) linkChangedLocked(n *node) bool {
 	return n.attr.Nlink > 1 && isRegular(n.attr) &&
 		(t.allLinks.After(n.at) || t.links[idOf(n.attr)].After(n.at))
@@ -100,60 +111,120 @@ func (t *tree) findLocked(path string) (dir, n *node, name string) {
 			return nil, nil, ""
 		}
 		dir = n
+		t.listed.Get(dir)
 		name, path, _ = strings.Cut(path, "/")
 		n = dir.kids[name]
 	}
 	return dir, n, name
 }
 
-// list gives the names of a directory, if all were learned since the moment.
-func (t *tree) list(path string, since time.Time) ([]Entry, bool) {
+// list gives the entries of a directory, if the names were learned since the
+// moment gone and the attributes since the other.
+func (t *tree) list(path string, since, gone time.Time) ([]Entry, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	_, n, _ := t.findLocked(path)
-	if n == nil || !n.full.After(since) {
+	if n == nil || !n.full.After(gone) {
 		return nil, false
 	}
 	t.listed.Get(n)
 	all := make([]Entry, 0, len(n.kids))
-	for name, k := range n.kids { // attributes may be older than the names
+	for name, k := range n.kids {
+		if !k.at.After(since) || t.linkChangedLocked(k) {
+			return nil, false
+		}
 		all = append(all, Entry{Name: name, Target: k.target, Attr: k.attr})
 	}
 	return all, true
 }
 
-// stampOf is the stamp of a directory, to be taken before it is asked about.
-func (t *tree) stampOf(dir string) uint64 {
+// stamp is the count of our changes, to be taken before the host is asked.
+func (t *tree) stamp() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if _, n, _ := t.findLocked(dir); n != nil {
-		return n.stamp
-	}
-	return 0
+	return t.now
 }
 
-// learnList takes a listing in. It reports whether the listing was kept: not
-// if the directory has been changed by us since the stamp.
-func (t *tree) learnList(dir string, stamp uint64, self Entry, entries []Entry, at time.Time) bool {
+// movedAt is the stamp of the last change after which a path may mean
+// another directory than before.
+func (t *tree) movedAt() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.moved
+}
+
+// changed tells whether there was a change of ours, since the stamp, in a
+// directory or below the directory that has a name in it.
+func (t *tree) changed(dir, name string, stamp uint64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	_, n, _ := t.findLocked(dir)
-	if n == nil || n.stamp != stamp {
-		return false
+	if n == nil || !t.currentLocked(n, stamp) {
+		return true
+	}
+	k := n.kids[name]
+	return k != nil && !t.currentLocked(k, stamp)
+}
+
+// changeLocked counts a change of ours in a directory, if it has a node.
+func (t *tree) changeLocked(dir *node) {
+	t.now++
+	if dir == nil {
+		t.lost = t.now
+		return
+	}
+	dir.stamp = t.now
+}
+
+// currentLocked tells whether an answer is newer than our changes in the
+// directory.
+func (t *tree) currentLocked(n *node, stamp uint64) bool {
+	return n.stamp <= stamp && t.moved <= stamp
+}
+
+// placeLocked is the node of a directory, made if need be: of the ones above
+// it nothing more is known then.
+func (t *tree) placeLocked(path string) *node {
+	n := t.root
+	for path != "" {
+		var name string
+		name, path, _ = strings.Cut(path, "/")
+		k := n.kids[name]
+		if k == nil {
+			k = t.addLocked(n, name)
+			n.full = time.Time{} // it did not tell of this one
+		}
+		n = k
+	}
+	return n
+}
+
+// addLocked makes a node. Changes in it that it missed are before lost.
+func (t *tree) addLocked(dir *node, name string) *node {
+	if dir.kids == nil {
+		dir.kids = map[string]*node{}
+		t.listed.Add(dir, struct{}{})
+	}
+	n := &node{stamp: t.lost}
+	dir.kids[name] = n
+	t.count++
+	return n
+}
+
+// learnList takes a listing in, unless the directory has been changed by us
+// since the stamp.
+func (t *tree) learnList(dir string, stamp uint64, self Entry, entries []Entry, at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := t.placeLocked(dir)
+	if !t.currentLocked(n, stamp) {
+		return
 	}
 	n.attr, n.at = self.Attr, at
 	old := n.kids
 	n.kids = make(map[string]*node, len(entries))
 	for _, e := range entries {
-		k := &node{attr: e.Attr, target: e.Target, at: at}
-		if was := old[e.Name]; was != nil && isDir(e.Attr) && idOf(was.attr) == idOf(e.Attr) {
-			k.kids, k.full, k.stamp = was.kids, was.full, was.stamp
-			if t.listed.Remove(was) {
-				t.listed.Add(k, struct{}{})
-			}
-			was.kids = nil
-		}
-		n.kids[e.Name] = k
+		n.kids[e.Name] = t.renewLocked(old[e.Name], e, stamp, at)
 	}
 	t.count += len(n.kids)
 	for _, was := range old {
@@ -162,13 +233,35 @@ func (t *tree) learnList(dir string, stamp uint64, self Entry, entries []Entry, 
 	n.full = at
 	t.listed.Add(n, struct{}{})
 	t.shrinkLocked(n)
-	return true
 }
+
+// renewLocked is the node of an entry of a listing, in the place of an older
+// one. What is known below a directory stays.
+func (t *tree) renewLocked(was *node, e Entry, stamp uint64, at time.Time) *node {
+	k := &node{attr: e.Attr, target: e.Target, at: at, stamp: t.lost}
+	if was == nil || !isDir(e.Attr) || !sameNode(was, e) {
+		return k
+	}
+	k.kids, k.full, k.stamp = was.kids, was.full, was.stamp
+	if !t.currentLocked(k, stamp) {
+		k.at = time.Time{}
+	}
+	if t.listed.Remove(was) {
+		t.listed.Add(k, struct{}{})
+	}
+	was.kids = nil
+	return k
+}
+
+// sameNode tells whether an entry is what a node stands for. Of a node that
+// was made for what is below it nothing else is known.
+func sameNode(n *node, e Entry) bool { return n.attr.Ino == 0 || idOf(n.attr) == idOf(e.Attr) }
 
 // dropLocked takes a node that is no longer in the tree off the books, with
 // everything below it.
 func (t *tree) dropLocked(n *node) {
 	t.count--
+	t.lost = max(t.lost, n.stamp)
 	t.emptyLocked(n)
 }
 
@@ -185,8 +278,12 @@ func (t *tree) emptyLocked(n *node) {
 func (t *tree) shrinkLocked(keep *node) {
 	for t.count > t.limit {
 		n, _, ok := t.listed.GetOldest()
-		if !ok || n == keep {
+		if !ok || t.listed.Len() == 1 {
 			return
+		}
+		if n == keep {
+			t.listed.Get(n)
+			continue
 		}
 		t.emptyLocked(n)
 	}
@@ -197,28 +294,27 @@ func (t *tree) shrinkLocked(keep *node) {
 func (t *tree) learn(path string, stamp uint64, e Entry, at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	dir, _, name := t.findLocked(path)
 	if path == "" {
-		t.root.attr, t.root.at = e.Attr, at
+		if t.currentLocked(t.root, stamp) {
+			t.root.attr, t.root.at = e.Attr, at
+		}
 		return
 	}
-	if dir == nil || dir.stamp != stamp {
+	above, name := split(path)
+	dir := t.placeLocked(above)
+	n := dir.kids[name]
+	if !t.currentLocked(dir, stamp) || n != nil && !t.currentLocked(n, stamp) {
 		return
 	}
 	t.setLocked(dir, name, e, at)
+	t.shrinkLocked(dir)
 }
 
 func (t *tree) setLocked(dir *node, name string, e Entry, at time.Time) {
 	n := dir.kids[name]
 	if n == nil {
-		n = &node{}
-		t.count++
-		if dir.kids == nil {
-			dir.kids = map[string]*node{}
-			t.listed.Add(dir, struct{}{})
-		}
-		dir.kids[name] = n
-	} else if idOf(n.attr) != idOf(e.Attr) {
+		n = t.addLocked(dir, name)
+	} else if !sameNode(n, e) {
 		t.emptyLocked(n)
 	}
 	n.attr, n.target, n.at = e.Attr, e.Target, at
@@ -235,14 +331,15 @@ func (t *tree) put(path string, e Entry) {
 		return
 	}
 	dir, old, name := t.findLocked(path)
+	t.changeLocked(dir)
 	if dir == nil {
 		return
 	}
-	dir.stamp++
 	if old == nil || idOf(old.attr) != idOf(e.Attr) {
 		dir.at = time.Time{}
 	}
 	t.setLocked(dir, name, e, time.Now())
+	t.shrinkLocked(dir)
 }
 
 // remove records that the name is gone by our own doing.
@@ -250,10 +347,10 @@ func (t *tree) remove(path string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	dir, n, name := t.findLocked(path)
+	t.changeLocked(dir)
 	if dir == nil {
 		return
 	}
-	dir.stamp++
 	dir.at = time.Time{}
 	if n != nil {
 		delete(dir.kids, name)
@@ -267,8 +364,12 @@ func (t *tree) move(from, to string, a Attr) {
 	defer t.mu.Unlock()
 	fromDir, n, fromName := t.findLocked(from)
 	toDir, old, toName := t.findLocked(to)
+	t.changeLocked(fromDir)
+	t.changeLocked(toDir)
+	if isDir(a) {
+		t.moved = t.now
+	}
 	if fromDir != nil {
-		fromDir.stamp++
 		fromDir.at = time.Time{}
 		if n != nil {
 			delete(fromDir.kids, fromName)
@@ -284,7 +385,6 @@ func (t *tree) move(from, to string, a Attr) {
 		}
 		return
 	}
-	toDir.stamp++
 	toDir.at = time.Time{}
 	if n == nil {
 		t.setLocked(toDir, toName, Entry{Attr: a}, time.Time{})
@@ -302,11 +402,10 @@ func (t *tree) move(from, to string, a Attr) {
 func (t *tree) expire(path string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if dir, n, _ := t.findLocked(path); n != nil {
+	dir, n, _ := t.findLocked(path)
+	t.changeLocked(dir)
+	if n != nil {
 		n.at = time.Time{}
-		if dir != nil {
-			dir.stamp++
-		}
 	}
 }
 
@@ -315,15 +414,25 @@ func (t *tree) forget(path string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	dir, n, name := t.findLocked(path)
+	t.changeLocked(dir)
 	if dir == nil {
 		return
 	}
-	dir.stamp++
 	dir.full = time.Time{}
 	if n != nil {
 		delete(dir.kids, name)
 		t.dropLocked(n)
 	}
+}
+
+// exchanged says that two names were swapped by us: nothing below them is
+// known any more.
+func (t *tree) exchanged(from, to string) {
+	t.forget(from)
+	t.forget(to)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.moved = t.now
 }
 
 // expireLinks says that what is known of all names of a file with several

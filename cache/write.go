@@ -47,6 +47,10 @@ func (h *Handle) Truncate(size int64) error { return h.f.truncate(size) }
 func (f *File) truncate(size int64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	return f.truncateLocked(size)
+}
+
+func (f *File) truncateLocked(size int64) error {
 	if err := f.touchLocked(); err != nil {
 		return err
 	}

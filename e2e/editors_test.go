@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
 
 	"github.com/scpfs/scpfs/scpio/scptest"
@@ -16,69 +15,78 @@ type edit struct {
 	program string
 	// command replaces "old" by "new" in the file "text" of the working directory.
 	command []string
-	keys    string // typed into a terminal; "" runs without one
+	steps   []step // of somebody at a terminal; none runs without one
 	backup  string // name of the copy of the old contents, if there is to be one
 }
 
 var edits = []edit{
-	vim("in place", "set backupcopy=yes writebackup nobackup", ""),
-	vim("rename", "set backupcopy=no writebackup nobackup", ""),
-	vim("keeping a backup", "set backupcopy=no backup", "text~"),
-	vim("in place keeping a backup", "set backupcopy=yes backup", "text~"),
-	vim("without a backup", "set nowritebackup nobackup", ""),
+	vim("in place", "set backupcopy=yes writebackup nobackup backupskip=", ""),
+	vim("rename", "set backupcopy=no writebackup nobackup backupskip=", ""),
+	vim("keeping a backup", "set backupcopy=no backup backupskip=", "text~"),
+	vim("in place keeping a backup", "set backupcopy=yes backup backupskip=", "text~"),
+	vim("without a backup", "set nowritebackup nobackup backupskip=", ""),
 	nano("plain", ""),
 	nano("with backup", "text~", "--backup"),
-	emacs("copying the backup", "(setq backup-by-copying t)", "text~"),
-	emacs("renaming to the backup", "(setq backup-by-copying nil)", "text~"),
+	emacs("copying the backup", "(setq backup-by-copying t backup-enable-predicate (lambda (_) t))", "text~"),
+	emacs("renaming to the backup", "(setq backup-by-copying nil backup-enable-predicate (lambda (_) t))", "text~"),
 	emacs("precious", "(setq file-precious-flag t make-backup-files nil)", ""),
 	emacsTerminal(),
 }
 
+// vim and emacs make no backups below /tmp, where the mount of a test is,
+// unless they are told to.
 func vim(name, set, backup string) edit {
 	command := []string{"vim", "-Es", "-N", "-u", "NONE", "-c", set, "-c", "%s/old/new/", "-c", "wq", "text"}
-	return edit{"vim " + name, "vim", command, "", backup}
+	return edit{"vim " + name, "vim", command, nil, backup}
 }
 
 // nano is typed to: replace all, save under the same name, leave.
 func nano(name, backup string, args ...string) edit {
 	command := append([]string{"nano", "--ignorercfiles"}, append(args, "text")...)
-	return edit{"nano " + name, "nano", command, "\x1c" + "old\rnew\rA" + "\x0f\r\x18", backup}
+	return edit{"nano " + name, "nano", command, []step{
+		{"Exit", "\x1c"},
+		{"Search", "old\r"},
+		{"Replace with", "new\r"},
+		{"instance", "a"},
+		{"Replaced", "\x0f"},
+		{"Write", "\r"},
+		{"Wrote", "\x18"},
+	}, backup}
 }
 
 const emacsReplace = `(progn (goto-char (point-min)) (while (search-forward "old" nil t) (replace-match "new")) (save-buffer))`
 
 func emacs(name, settings, backup string) edit {
 	command := []string{"emacs", "-Q", "--batch", "--eval", settings, "text", "--eval", emacsReplace}
-	return edit{"emacs " + name, "emacs", command, "", backup}
+	return edit{"emacs " + name, "emacs", command, nil, backup}
 }
 
-// emacsTerminal is emacs as people see it, which also locks the file.
+// emacsTerminal is emacs as people use it.
 func emacsTerminal() edit {
-	command := []string{"emacs", "-Q", "-nw", "text", "--eval", emacsReplace, "--eval", "(kill-emacs)"}
-	return edit{"emacs in a terminal", "emacs", command, " ", "text~"}
+	return edit{"emacs in a terminal", "emacs", []string{"emacs", "-Q", "-nw", "text"}, []step{
+		{"Fundamental", "\x1b%old\rnew\r"},
+		{"Query", "!"},
+		{"Replaced", "\x18\x13"},
+		{"Wrote", "\x18\x03"},
+	}, ""}
 }
 
 // run edits in a directory.
 func (e edit) run(t *testing.T, dir string) {
 	t.Helper()
 	cmd := exec.Command(e.command[0], e.command[1:]...)
-	if e.keys != "" {
-		line := strings.Builder{}
-		for _, word := range e.command {
-			fmt.Fprintf(&line, " '%s'", word)
-		}
-		cmd = exec.Command("script", "-qec", "stty cols 80 rows 24; exec"+line.String(), "/dev/null")
-		cmd.Stdin = strings.NewReader(e.keys)
-	}
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "TERM=xterm", "HOME="+t.TempDir())
+	cmd.Env = append(os.Environ(), "TERM=linux", "HOME="+t.TempDir())
+	if len(e.steps) > 0 {
+		onTerminal(t, cmd, e.steps)
+		return
+	}
 	output(t, cmd)
 }
 
 // TestEditors: each way of saving brings the new contents to the host, under
 // the old mode, with the backup and nothing else beside it.
 func TestEditors(t *testing.T) {
-	scptest.Need(t, "script")
 	m := mountAt(t, scptest.Start(t), mountOptions{})
 	const before, after = "an old line\nand another old one\n", "an new line\nand another new one\n"
 	for i, e := range edits {

@@ -55,10 +55,9 @@ func sqlite(t testing.TB, db, script string) string {
 	t.Helper()
 	cmd := exec.Command("sqlite3", "-batch", "-bail", "-cmd", ".timeout 30000", db)
 	cmd.Stdin = strings.NewReader(script)
-	cmd.WaitDelay = patience
-	out, err := cmd.CombinedOutput()
+	out, err := combined(cmd)
 	if err != nil {
 		t.Errorf("sqlite3 %s: %v\n%s", db, err, out)
 	}
-	return string(out)
+	return out
 }

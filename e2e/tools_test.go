@@ -33,15 +33,28 @@ func run(t testing.TB, dir string, args ...string) string {
 	return output(t, cmd)
 }
 
-// output runs a command that must succeed.
+// output runs a command that must succeed, and end.
 func output(t testing.TB, cmd *exec.Cmd) string {
 	t.Helper()
-	cmd.WaitDelay = patience
-	out, err := cmd.CombinedOutput()
+	out, err := combined(cmd)
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, out)
 	}
-	return string(out)
+	return out
+}
+
+// combined runs a command, which is killed when it takes too long, and gives
+// what it printed.
+func combined(cmd *exec.Cmd) (string, error) {
+	var out safeBuffer
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = &out, &out, time.Second
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	hurry := time.AfterFunc(lifetime/2, func() { cmd.Process.Kill() })
+	defer hurry.Stop()
+	err := cmd.Wait()
+	return out.String(), err
 }
 
 // shell runs a script in a directory; it must succeed.

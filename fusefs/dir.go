@@ -15,7 +15,9 @@ import (
 // and a read that the kernel repeats find it again.
 type dirHandle struct {
 	n       *Node
+	path    string
 	entries []cache.Entry
+	stamp   uint64 // of the cache, before it was read
 	next    int
 	read    bool
 }
@@ -66,11 +68,12 @@ func (d *dirHandle) fill(ctx context.Context) syscall.Errno {
 		d.entries, d.read = nil, true // removed: nothing is in it
 		return 0
 	}
+	stamp := d.n.fs.cache.Stamp()
 	entries, err := d.n.fs.cache.Readdir(ctx, path)
 	if err != nil {
 		return d.n.fs.errno("readdir", path, err)
 	}
-	d.entries, d.read = entries, true
+	d.path, d.entries, d.stamp, d.read = path, entries, stamp, true
 	return 0
 }
 
@@ -85,9 +88,11 @@ func (d *dirHandle) Seekdir(ctx context.Context, off uint64) syscall.Errno {
 }
 
 // Lookup gives the kernel the attributes along with the entry it reads: the
-// one that Readdirent gave last.
+// one that Readdirent gave last. What has been changed since the snapshot, by
+// somebody who works on the files as he reads their names, is looked up anew.
 func (d *dirHandle) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
-	if i := d.next - 3; i >= 0 && i < len(d.entries) && d.entries[i].Name == name {
+	i := d.next - 3
+	if i >= 0 && i < len(d.entries) && d.entries[i].Name == name && !d.n.fs.cache.Changed(d.path, name, d.stamp) {
 		return d.n.node(ctx, d.entries[i].Attr, out), 0
 	}
 	return d.n.Lookup(ctx, name, out)

@@ -5,7 +5,8 @@
 // the file has, and a handle for each open. Nodes know no paths: go-fuse
 // keeps the tree of names, and a request asks it for the one it needs.
 //
-// The package keeps no state of files of its own and no locks; go-fuse and
-// the kernel serialise changes within one directory. It knows nothing of
-// SSH, nor of how the cache is laid out on the disk.
+// The package keeps no state of files of its own, but what a directory looked
+// like last, and no locks; go-fuse and the kernel serialise changes within one
+// directory. It knows nothing of SSH, nor of how the cache is laid out on the
+// disk.
 package fusefs

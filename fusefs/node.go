@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fs"
@@ -15,7 +16,8 @@ import (
 // Node is an inode of any type.
 type Node struct {
 	fs.Inode
-	fs *FS
+	fs   *FS
+	last atomic.Pointer[cache.Attr] // of what is no file; for who has it open when it is removed
 }
 
 var _ = (interface {
@@ -76,7 +78,18 @@ func (n *Node) ino() uint64 { return n.StableAttr().Ino }
 // has for the number, if it has one.
 func (n *Node) node(ctx context.Context, a cache.Attr, out *fuse.EntryOut) *fs.Inode {
 	n.fs.fill(&out.Attr, a)
-	return n.NewInode(ctx, &Node{fs: n.fs}, stable(a))
+	child := &Node{fs: n.fs}
+	child.remember(a)
+	return n.NewInode(ctx, child, stable(a))
+}
+
+// remember keeps the attributes of a directory or a FIFO. Those of an open
+// file the cache has.
+func (n *Node) remember(a cache.Attr) {
+	if a.Mode&syscall.S_IFMT != syscall.S_IFREG {
+		a.Nlink = 0
+		n.last.Store(&a)
+	}
 }
 
 // Lookup finds a name in a directory.
@@ -99,10 +112,15 @@ func (n *Node) Getattr(ctx context.Context, f fs.FileHandle, out *fuse.AttrOut) 
 	ctx, done := n.fs.interruptible(ctx)
 	defer done()
 	path, named := n.path()
+	if last := n.last.Load(); !named && last != nil {
+		n.fs.fill(&out.Attr, *last)
+		return 0
+	}
 	a, err := n.fs.cache.Getattr(ctx, path, named, n.ino())
 	if err != nil {
 		return n.fs.errno("getattr", path, err)
 	}
+	n.remember(a)
 	n.fs.fill(&out.Attr, a)
 	return 0
 }
@@ -120,6 +138,7 @@ func (n *Node) Setattr(ctx context.Context, f fs.FileHandle, in *fuse.SetAttrIn,
 		return n.fs.errno("setattr", path, err)
 	}
 	a.Ino = n.ino()
+	n.remember(a)
 	n.fs.fill(&out.Attr, a)
 	return 0
 }

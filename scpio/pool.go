@@ -217,10 +217,13 @@ func endsSoon(conn Conn) bool {
 // worthAnother tells whether a shell that did not start may do so when it is
 // tried again: on a new connection where the old one has ended, or when the
 // host has freed the slot of one that has just ended, which sshd does late.
+// One that ended without a word is tried again as well; see settle.
 func (p *pool) worthAnother(try int, conn Conn, err error) bool {
 	switch {
 	case errors.Is(err, syscall.ETIMEDOUT):
 		return false
+	case errors.Is(err, errSilent):
+		return try < 3
 	case errors.Is(err, ErrRefused):
 		return try < 10 || try < 100 && !p.someOpen()
 	}

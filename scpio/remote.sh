@@ -180,7 +180,7 @@ S() {
 K() {
 	[ -z "$5" ] || t touch -m -d "$5" "$1"
 	if [ "$3" = - ]; then
-		t E "$1" "$2"
+		p "$1" "$4" && t E "$1" "$2"
 	else
 		o=$(v "$2" "$1")
 		i=${o%%"$n"*}
@@ -207,8 +207,11 @@ C() {
 	z 9
 }
 
+# p TMP MODE: the bits of a mode that the sink leaves out.
+p() { case $2 in 0[1-7]*) t chmod "$2" "$1" ;; esac; }
+
 # P TMP TARGET ...: the rename. mv would move into a directory.
-P() { case $4 in 0[1-7]*) t chmod "$4" "$1" || return ;; esac && t mv -f -T "$1" "$2"; }
+P() { p "$1" "$4" && t mv -f -T "$1" "$2"; }
 
 # W TMP TARGET EXPECT MODE TIME: copy over the target, whole and on the host
 # itself. Being cancelled does not stop it, as half of it is worth nothing.

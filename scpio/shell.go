@@ -114,11 +114,17 @@ func (s *shell) skipNoise() error {
 // any.
 func (s *shell) noShell(noise []byte, err error) error {
 	said := saying(string(noise) + " " + s.sess.Stderr())
-	if said == "" {
+	switch {
+	case said == "" && lost(err):
+		return errSilent
+	case said == "":
 		said = err.Error()
 	}
 	return &NoShellError{Said: said}
 }
+
+// errSilent is a *NoShellError for a session that ended without a word.
+var errSilent error = &NoShellError{Said: "nothing"}
 
 // NoShellError says that the account on the host runs no commands of ours.
 type NoShellError struct {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -28,6 +29,9 @@ func NewConn(c *ssh.Client) Conn {
 type sshConn struct {
 	client *ssh.Client
 	done   chan struct{}
+
+	mu     sync.Mutex // guards ending
+	ending []*sshSession
 }
 
 func (c *sshConn) Done() <-chan struct{} { return c.done }
@@ -42,6 +46,7 @@ func (c *sshConn) Close() error {
 // channel. Opening has no time limit of its own in x/crypto/ssh, so it runs
 // aside and a channel that comes too late is closed.
 func (c *sshConn) Start(ctx context.Context, command string) (Session, error) {
+	c.settle(ctx)
 	type opened struct {
 		ch   ssh.Channel
 		reqs <-chan *ssh.Request
@@ -57,7 +62,7 @@ func (c *sshConn) Start(ctx context.Context, command string) (Session, error) {
 		if o.err != nil {
 			return nil, openError(o.err)
 		}
-		return startSession(o.ch, o.reqs, command)
+		return c.startSession(o.ch, o.reqs, command)
 	case <-ctx.Done():
 		go func() {
 			if o := <-got; o.err == nil {
@@ -66,6 +71,24 @@ func (c *sshConn) Start(ctx context.Context, command string) (Session, error) {
 			}
 		}()
 		return nil, cause(ctx, ctx.Err())
+	}
+}
+
+// settle waits, for a moment, for sessions to be gone that have been ended.
+// Till then sshd counts them, and dropbear 2022.83 may close the new one in
+// the place of the old.
+func (c *sshConn) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	c.mu.Lock()
+	ending := c.ending
+	c.ending = nil
+	c.mu.Unlock()
+	for _, s := range ending {
+		select {
+		case <-s.closed:
+		case <-ctx.Done():
+		}
 	}
 }
 
@@ -84,27 +107,32 @@ func openError(err error) error {
 // has gone silent; so each way is pumped by a goroutine that stays behind for
 // that long, and a caller waits on a pipe.
 type sshSession struct {
+	conn   *sshConn
 	ch     ssh.Channel
 	in     *io.PipeWriter
 	out    *io.PipeReader
-	done   chan struct{}
+	done   chan struct{} // closed at the end of the output
+	closed chan struct{} // closed when the host has closed the channel
 	stderr tail
 	ending sync.Once
 }
 
-func startSession(ch ssh.Channel, reqs <-chan *ssh.Request, command string) (Session, error) {
+func (c *sshConn) startSession(ch ssh.Channel, reqs <-chan *ssh.Request, command string) (Session, error) {
 	// The requests of a channel must be read for as long as it lives, or
 	// the whole connection stalls; so must its standard error, which
 	// shares the channel's window.
-	go ssh.DiscardRequests(reqs)
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		ssh.DiscardRequests(reqs)
+	}()
 	if _, err := ch.SendRequest("exec", false, ssh.Marshal(struct{ Command string }{command})); err != nil {
 		ch.Close()
 		return nil, fmt.Errorf("%w: %w", syscall.ENOTCONN, err)
 	}
 	feed, in := io.Pipe()
 	out, drain := io.Pipe()
-	s := &sshSession{ch: ch, in: in, out: out, done: make(chan struct{})}
-	go io.Copy(&s.stderr, ch.Stderr())
+	s := &sshSession{conn: c, ch: ch, in: in, out: out, done: make(chan struct{}), closed: closed}
 	go s.feed(feed)
 	go s.drain(drain)
 	return s, nil
@@ -116,16 +144,21 @@ const pumpSize = 128 << 10
 func (s *sshSession) feed(from *io.PipeReader) {
 	_, err := io.CopyBuffer(struct{ io.Writer }{s.ch}, struct{ io.Reader }{from}, make([]byte, pumpSize))
 	from.CloseWithError(err)
+	s.ch.CloseWrite()
 }
 
 // drain goes on reading when nobody wants the bytes any more, as the host may
-// not get to our closing before they are out of its way.
+// not get to our closing before they are out of its way. The output has not
+// ended before the standard error has.
 func (s *sshSession) drain(to *io.PipeWriter) {
 	defer close(s.done)
+	var said sync.WaitGroup
+	said.Go(func() { io.Copy(&s.stderr, s.ch.Stderr()) })
 	_, err := io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{s.ch}, make([]byte, pumpSize))
 	if errors.Is(err, io.ErrClosedPipe) {
 		io.Copy(io.Discard, s.ch)
 	}
+	said.Wait()
 	to.CloseWithError(err)
 }
 
@@ -134,19 +167,32 @@ func (s *sshSession) Write(p []byte) (int, error) { return s.in.Write(p) }
 func (s *sshSession) Done() <-chan struct{}       { return s.done }
 func (s *sshSession) Stderr() string              { return s.stderr.String() }
 
-// Close tells the host from a goroutine: with the peer gone silent and the
-// send buffer full that waits for the end of the connection. The signal is
-// for a source that nobody reads any more: dropbear's would hang on.
+// Close ends the command's input, and goes on from a goroutine: with the peer
+// gone silent and the send buffer full, telling the host waits for the end of
+// the connection.
 func (s *sshSession) Close() error {
 	s.ending.Do(func() {
 		s.in.Close()
 		s.out.Close()
-		go func() {
-			_, _ = s.ch.SendRequest("signal", false, ssh.Marshal(struct{ Signal string }{"TERM"}))
-			s.ch.Close()
-		}()
+		s.conn.mu.Lock()
+		s.conn.ending = append(s.conn.ending, s)
+		s.conn.mu.Unlock()
+		go s.end()
 	})
 	return nil
+}
+
+// end closes the channel, but leaves that to a command that ends by itself in
+// a moment. The signal is for a source that nobody reads any more, which
+// dropbear would leave hanging.
+func (s *sshSession) end() {
+	select {
+	case <-s.closed:
+		return
+	case <-time.After(50 * time.Millisecond):
+	}
+	_, _ = s.ch.SendRequest("signal", false, ssh.Marshal(struct{ Signal string }{"TERM"}))
+	s.ch.Close()
 }
 
 // tail keeps the last bytes written to it.

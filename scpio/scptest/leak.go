@@ -20,13 +20,15 @@ const settle = 10 * time.Second
 // are goroutines, child processes, FUSE mounts or open descriptors that were
 // not there when LeakCheck was called. Call it first, so that its own Cleanup
 // runs last. It looks at the whole process: it must not be used in a test that
-// runs in parallel with others.
+// runs in parallel with others. Of the machine's mounts, some of which belong
+// to other packages' tests, it sees those below t.TempDir.
 func LeakCheck(t testing.TB) {
 	t.Helper()
-	before := census()
+	dir := filepath.Dir(tempDir(t)) // all of the test's are below this one
+	before := census(dir)
 	t.Cleanup(func() {
 		t.Helper()
-		if left := before.await(); len(left) > 0 {
+		if left := before.await(dir); len(left) > 0 {
 			t.Errorf("left behind:\n%s", strings.Join(left, "\n"))
 		}
 	})
@@ -35,20 +37,19 @@ func LeakCheck(t testing.TB) {
 // holdings are the things held, by description, and how many of each.
 type holdings map[string]int
 
-func census() holdings {
+// census counts what is held now, with the mounts below dir.
+func census(dir string) holdings {
 	h := holdings{}
-	for _, list := range []func() []string{goroutines, children, mounts, descriptors} {
-		for _, item := range list() {
-			h[item]++
-		}
+	for _, item := range slices.Concat(goroutines(), children(), mounts(dir), descriptors()) {
+		h[item]++
 	}
 	return h
 }
 
 // await returns what is more than before once it has stopped becoming less.
-func (h holdings) await() []string {
+func (h holdings) await(dir string) []string {
 	for deadline := time.Now().Add(settle); ; time.Sleep(5 * time.Millisecond) {
-		left := h.surplus(census())
+		left := h.surplus(census(dir))
 		if len(left) == 0 || time.Now().After(deadline) {
 			return left
 		}
@@ -114,9 +115,8 @@ func children() []string {
 	return all
 }
 
-// mounts lists this machine's FUSE mounts: only those below a directory for
-// temporary files can be a test's.
-func mounts() []string {
+// mounts lists the FUSE mounts below dir.
+func mounts(dir string) []string {
 	text, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
 		return nil
@@ -124,7 +124,7 @@ func mounts() []string {
 	var all []string
 	for line := range strings.Lines(string(text)) {
 		fields := strings.Fields(line)
-		if len(fields) > 2 && strings.HasPrefix(fields[2], "fuse") && strings.HasPrefix(fields[1], os.TempDir()) {
+		if len(fields) > 2 && strings.HasPrefix(fields[2], "fuse") && strings.HasPrefix(fields[1], dir+"/") {
 			all = append(all, "mount "+fields[1])
 		}
 	}

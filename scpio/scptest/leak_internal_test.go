@@ -9,7 +9,8 @@ import (
 
 // What is held must be seen, and no longer once it is given back.
 func TestCensus(t *testing.T) {
-	before := census()
+	dir := t.TempDir()
+	before := census(dir)
 	file, err := os.Open(os.DevNull)
 	if err != nil {
 		t.Fatal(err)
@@ -28,7 +29,7 @@ func TestCensus(t *testing.T) {
 		<-stop
 	}()
 
-	left := strings.Join(before.surplus(census()), "\n")
+	left := strings.Join(before.surplus(census(dir)), "\n")
 	for _, want := range []string{"descriptor of /dev/null", "child process", `"cat`, "goroutine", "TestCensus"} {
 		if !strings.Contains(left, want) {
 			t.Errorf("no %q in\n%s", want, left)
@@ -40,7 +41,7 @@ func TestCensus(t *testing.T) {
 	file.Close()
 	in.Close()
 	child.Wait()
-	if left := before.await(); len(left) > 0 {
+	if left := before.await(dir); len(left) > 0 {
 		t.Errorf("still there: %q", left)
 	}
 }

@@ -12,6 +12,7 @@ import (
 type Options struct {
 	Procs      int  // how many processes take turns; at least 1
 	WholeTimes bool // set times have no fraction of a second
+	NoExchange bool // the host cannot swap two names
 	Remounts   int  // one operation in so many is a [Remount]; 0: none
 }
 
@@ -82,6 +83,9 @@ func (g *Generator) adjust(op *Op) {
 		op.Flags = pick(g, unix.F_RDLCK, unix.F_WRLCK, unix.F_UNLCK) | pick(g, lockPosix, lockOFD, lockFlock)
 	case "rename":
 		op.Flags = pick(g, 0, 0, 0, 0, unix.RENAME_NOREPLACE, unix.RENAME_EXCHANGE)
+		if op.Flags == unix.RENAME_EXCHANGE && g.o.NoExchange {
+			op.Flags = 0
+		}
 	case "symlink":
 		op.Path = g.target()
 	case "chown":

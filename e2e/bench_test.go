@@ -1,0 +1,182 @@
+package e2e_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/scpfs/scpfs/e2e/internal/fsops"
+	"github.com/scpfs/scpfs/scpio/scptest"
+)
+
+// stepLimit is how long one operation may take on both sides before it counts
+// as hanging.
+const stepLimit = time.Minute
+
+var _ = role("fsops", func([]string) int {
+	syscall.Umask(0o022)
+	if err := fsops.Serve(os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+})
+
+// bench is a mount and a plain directory side by side, with processes that do
+// operations in both.
+type bench struct {
+	t      *testing.T
+	c      randomCase
+	m      *mounted
+	plain  string
+	procs  []*fsops.Process
+	tries  int
+	broken bool // an operation hangs: nothing more can be tried
+}
+
+// difference is the operation that ended differently, or else the state at
+// the end.
+type difference struct {
+	at    int
+	op    string
+	where string
+}
+
+func (d *difference) String() string {
+	return fmt.Sprintf("operation %d, %s:\n%s", d.at, d.op, d.where)
+}
+
+func newBench(t *testing.T, srv *scptest.Server, c randomCase, patience time.Duration) *bench {
+	t.Helper()
+	b := &bench{t: t, c: c, plain: newDir(t, "")}
+	b.m = mountAt(t, srv, mountOptions{words: c.words, patience: patience + shrinkTime()})
+	for range c.gen.Procs {
+		b.procs = append(b.procs, startProcess(t))
+	}
+	return b
+}
+
+// startProcess starts one that does operations until the test ends.
+func startProcess(t *testing.T) *fsops.Process {
+	t.Helper()
+	cmd := roleCommand(t, "fsops")
+	cmd.Stderr = t.Output()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		kill := time.AfterFunc(stepLimit, func() { cmd.Process.Kill() })
+		defer kill.Stop()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("a process of the test: %v", err)
+		}
+	})
+	return fsops.NewProcess(out, in, stepLimit)
+}
+
+// try does operations in new directories; nil says that both sides were the
+// same throughout.
+func (b *bench) try(ops []fsops.Op) *difference {
+	if b.m.Pid() == 0 {
+		b.m.Mount() // unmounted by the try before
+	}
+	name := fmt.Sprint("try", b.tries)
+	b.tries++
+	plain := filepath.Join(b.plain, name)
+	for _, dir := range []string{b.m.path(name), plain} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	setup := fsops.Setup{Tested: b.m.path(name), Plain: plain, Whole: b.c.whole}
+	b.begin(setup)
+	for i, op := range ops {
+		if d := b.step(setup, i, op); d != nil {
+			b.begin(setup) // closes what is open
+			return d
+		}
+	}
+	return b.final(setup, len(ops))
+}
+
+// shrink makes a failing sequence as short as it can in a while.
+func (b *bench) shrink(ops []fsops.Op) []fsops.Op {
+	until := time.Now().Add(shrinkTime())
+	return fsops.Shrink(ops,
+		func(some []fsops.Op) bool { return b.try(some) != nil },
+		func() bool { return b.broken || time.Now().After(until) })
+}
+
+func (b *bench) begin(s fsops.Setup) {
+	for _, p := range b.procs {
+		if err := p.Begin(s); err != nil && !b.broken {
+			b.hangs(err)
+		}
+	}
+}
+
+func (b *bench) step(s fsops.Setup, i int, op fsops.Op) *difference {
+	if op.Kind == fsops.Remount {
+		if d := b.final(s, i); d != nil {
+			return d
+		}
+		b.m.Mount()
+		return nil
+	}
+	done, err := b.procs[op.Proc].Do(op)
+	switch {
+	case err != nil:
+		b.hangs(err)
+		return &difference{i, op.String(), err.Error()}
+	case done.Same():
+		return nil
+	case op.Kind == "tree":
+		return &difference{i, op.String(), fsops.Diff(done.Tested, done.Plain)}
+	}
+	return &difference{i, op.String(), fmt.Sprintf("got  %s\nwant %s", done.Tested, done.Plain)}
+}
+
+// hangs has the program say where it is, and ends it.
+func (b *bench) hangs(err error) {
+	b.broken = true
+	b.t.Errorf("hangs: %v", err)
+	syscall.Kill(b.m.Pid(), syscall.SIGQUIT)
+}
+
+// final closes everything, unmounts, and compares the host with the plain
+// directory.
+func (b *bench) final(s fsops.Setup, at int) *difference {
+	b.begin(s)
+	if d := b.compare(s, s.Tested, at, "the mount"); d != nil {
+		return d
+	}
+	b.m.Unmount()
+	return b.compare(s, b.m.there(filepath.Base(s.Tested)), at, "the host")
+}
+
+func (b *bench) compare(s fsops.Setup, dir string, at int, what string) *difference {
+	got, err := fsops.Snapshot(dir, b.c.whole)
+	if err != nil {
+		return &difference{at, what, err.Error()}
+	}
+	want, err := fsops.Snapshot(s.Plain, b.c.whole)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if d := fsops.Diff(got, want); d != "" {
+		return &difference{at, what, d}
+	}
+	return nil
+}

@@ -12,6 +12,19 @@ test:
 	@scripts/setup test
 	@scripts/test
 
+# Compares with sshfs, rclone and scp, and writes docs/benchmark. ARGS="-help" tells
+# what can be chosen; all of it takes an hour or two.
+bench: build
+	@scripts/setup bench
+	@go build -o bin/bench ./bench
+	@bin/bench $(ARGS)
+
+# Holds scpfs to limits of round trips and bytes.
+bench-short: build
+	@scripts/setup bench
+	@go build -o bin/bench ./bench
+	@bin/bench -short
+
 # Mounts a private SSH server of this machine and uses the mount.
 demo: build
 	@scripts/setup demo

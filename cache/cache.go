@@ -67,6 +67,7 @@ type Cache struct {
 	ino    *inodes
 	names  gate
 	flight singleflight.Group
+	space  space
 
 	ctx    context.Context // of the mount: ends with Close
 	cancel context.CancelFunc
@@ -379,9 +380,6 @@ func (c *Cache) Forget(ino uint64) {
 		c.ino.forget(ino)
 	}
 }
-
-// Statfs describes the file system that holds the directory.
-func (c *Cache) Statfs(ctx context.Context) (Statfs, error) { return c.remote.Statfs(ctx, "") }
 
 // Root is the inode number of the directory itself.
 func (c *Cache) Root() uint64 {

@@ -43,11 +43,14 @@ func TestParseOptionsRefuses(t *testing.T) {
 
 func TestExtrapolate(t *testing.T) {
 	// Two seconds, and a second for each tenth.
-	if got := extrapolate(3, 0.1, 4, 0.2); math.Abs(got-12) > 1e-9 {
+	if got := extrapolate(3, 0.1, 4, 0.2, 1); math.Abs(got-12) > 1e-9 {
 		t.Errorf("got %v, want 12", got)
 	}
-	if got := extrapolate(4, 0.1, 3, 0.2); got != 3 {
+	if got := extrapolate(4, 0.1, 3, 0.2, 1); got != 3 {
 		t.Errorf("a time that does not grow: got %v, want 3", got)
+	}
+	if got := extrapolate(1, 0.1, 4, 0.2, 1); math.Abs(got-20) > 1e-9 {
+		t.Errorf("a time that grows too fast: got %v, want 20", got)
 	}
 }
 

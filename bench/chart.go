@@ -12,7 +12,7 @@ func chartName(rtt float64) string { return fmt.Sprintf("rtt-%g.svg", rtt) }
 
 // The measures of a chart, in its own units.
 const (
-	labelWidth = 350
+	labelWidth = 370
 	plotWidth  = 520
 	rowHeight  = 24
 	headHeight = 76
@@ -23,9 +23,9 @@ const (
 // marks are the shapes and colours of the tools: told apart also by who sees
 // no colours, and on light and dark ground.
 var marks = map[string]string{
-	"sshfs":  `<circle r="6" fill="#d9480f"/>`,
-	"rclone": `<rect x="-5.5" y="-5.5" width="11" height="11" fill="#1c7ed6"/>`,
-	"scp":    `<path d="M0,-7 7,6 -7,6Z" fill="#2b8a3e"/>`,
+	"sshfs":  `<circle r="6" fill="#d9480f" stroke="#d9480f" stroke-width="1.5"/>`,
+	"rclone": `<rect x="-5.5" y="-5.5" width="11" height="11" fill="#1c7ed6" stroke="#1c7ed6" stroke-width="1.5"/>`,
+	"scp":    `<path d="M0,-7 7,6 -7,6Z" fill="#2b8a3e" stroke="#2b8a3e" stroke-width="1.5"/>`,
 }
 
 const chartStyle = `<style>
@@ -88,7 +88,7 @@ func (r *report) chartRow(b *strings.Builder, a axis, row string, rtt float64, y
 		}
 		hollow := ""
 		if estimated {
-			hollow = ` fill-opacity="0.25"`
+			hollow = ` fill-opacity="0"`
 		}
 		fmt.Fprintf(b, `<g transform="translate(%.1f,%d)"%s><title>%s: %s ×%s</title>%s</g>`+"\n",
 			a.x(ratio), y, hollow, html.EscapeString(row), name, digits(ratio), marks[name])

@@ -38,6 +38,10 @@ func run(args []string) int {
 		}
 		return status
 	}
+	if err := letGo(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		return 1
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if err := compare(ctx, o, os.Stdout); err != nil {
@@ -69,9 +73,11 @@ func compare(ctx context.Context, o options, w io.Writer) error {
 // failures is what went wrong in scpfs; the others' failures are results.
 func failures(measured []result) error {
 	var errs []error
+	said := map[string]bool{} // rows of one workload fail together
 	for _, m := range measured {
-		if m.Tool == "scpfs" && m.Error != "" {
-			errs = append(errs, fmt.Errorf("%s, round trip %g ms: %s", m.Row, m.RTT, m.Error))
+		if m.Tool == "scpfs" && m.Error != "" && !said[m.Error] {
+			said[m.Error] = true
+			errs = append(errs, fmt.Errorf("round trip %g ms: %s", m.RTT, m.Error))
 		}
 	}
 	return errors.Join(errs...)

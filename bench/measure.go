@@ -45,9 +45,12 @@ type contest struct {
 	err   error // after which it takes no further part
 }
 
-// shares are how much of the work a tool gets that is too slow for all of it;
-// the last is the one that it is tried with first.
-var shares = []float64{1, 1. / 4, 1. / 16, 1. / 25, 1. / 50}
+// shares are how much of the work a tool gets that is too slow for all of it.
+var shares = []float64{1, 1. / 4, 1. / 8, 1. / 16}
+
+// A tool is tried with the least share. A second share tells what part of the
+// time does not grow with the work.
+const leastShare, secondShare = 1. / 50, 1. / 25
 
 // takesPart tells whether the tool can do anything of the workload.
 func (c *contest) takesPart() bool {
@@ -60,22 +63,29 @@ func (c *contest) does(s step) bool { return !c.tool.file || s.scp != nil }
 // plan finds the share of the work that the tool can do within the budget.
 func (c *contest) plan(ctx context.Context) {
 	budget := c.lab.o.budget.Seconds()
-	if budget == 0 || c.work.fixed || c.net.rtt == 0 {
+	if budget == 0 || c.work.fixed || c.tool.exact || c.net.rtt == 0 {
 		return
 	}
-	least := shares[len(shares)-1]
-	if c.probe, c.err = c.once(ctx, least); c.err != nil {
+	if c.probe, c.err = c.once(ctx, leastShare); c.err != nil || total(c.probe)/leastShare <= budget {
 		return
 	}
-	var took float64
-	for _, s := range c.probe {
-		took += s.Seconds
+	var second []sample
+	if second, c.err = c.once(ctx, secondShare); c.err != nil {
+		return
 	}
-	for _, c.share = range shares[:len(shares)-1] {
-		if took/least*c.share <= budget {
+	for _, c.share = range shares {
+		if extrapolate(total(c.probe), leastShare, total(second), secondShare, c.share) <= budget {
 			break
 		}
 	}
+}
+
+// total is how long a workload took.
+func total(samples []sample) (seconds float64) {
+	for _, s := range samples {
+		seconds += s.Seconds
+	}
+	return seconds
 }
 
 // repeat does the work once more, unless it has failed before.
@@ -87,7 +97,7 @@ func (c *contest) repeat(ctx context.Context) {
 	samples, c.err = c.once(ctx, c.share)
 	for i := range samples {
 		if c.share < 1 {
-			samples[i].Seconds = extrapolate(c.probe[i].Seconds, shares[len(shares)-1], samples[i].Seconds, c.share)
+			samples[i].Seconds = extrapolate(c.probe[i].Seconds, leastShare, samples[i].Seconds, c.share, 1)
 		}
 		if c.does(c.work.steps[i]) {
 			c.report(c.work.steps[i].row, samples[i])
@@ -155,7 +165,7 @@ func (c *contest) once(ctx context.Context, share float64) (samples []sample, er
 	for _, step := range c.work.steps {
 		one, err := c.step(ctx, s, step)
 		if err != nil {
-			if cause := context.Cause(ctx); !errors.Is(err, cause) {
+			if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
 				err = fmt.Errorf("%w: %w", cause, err)
 			}
 			return samples, fmt.Errorf("%s: %w", step.row, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -11,19 +12,51 @@ import (
 
 const mountinfo = "/proc/self/mountinfo"
 
+// A mountLine is what matters here of a line of mountinfo.
+type mountLine struct{ dir, kind string }
+
+func mounts() ([]mountLine, error) {
+	text, err := os.ReadFile(mountinfo)
+	if err != nil {
+		return nil, err
+	}
+	var all []mountLine
+	for line := range strings.Lines(string(text)) {
+		before, after, _ := strings.Cut(line, " - ")
+		fields, kind := strings.Fields(before), strings.Fields(after)
+		if len(fields) > 4 && len(kind) > 0 {
+			all = append(all, mountLine{fields[4], kind[0]})
+		}
+	}
+	return all, nil
+}
+
 // isMounted tells whether something is mounted at dir, whose name holds
 // nothing that the kernel would escape.
 func isMounted(dir string) (bool, error) {
-	text, err := os.ReadFile(mountinfo)
-	if err != nil {
-		return false, err
-	}
-	for line := range strings.Lines(string(text)) {
-		if fields := strings.Fields(line); len(fields) > 4 && fields[4] == dir {
-			return true, nil
+	all, err := mounts()
+	return slices.ContainsFunc(all, func(m mountLine) bool { return m.dir == dir }), err
+}
+
+// served are the mounts of programs.
+func served() ([]string, error) {
+	return mountsWhere(func(m mountLine) bool { return m.kind == "fuse" || strings.HasPrefix(m.kind, "fuse.") })
+}
+
+// mountsBelow are the mounts in a directory.
+func mountsBelow(dir string) ([]string, error) {
+	return mountsWhere(func(m mountLine) bool { return m.dir != dir && below(m.dir, dir) })
+}
+
+func mountsWhere(wanted func(mountLine) bool) ([]string, error) {
+	all, err := mounts()
+	var dirs []string
+	for _, m := range all {
+		if wanted(m) {
+			dirs = append(dirs, m.dir)
 		}
 	}
-	return false, nil
+	return dirs, err
 }
 
 // awaitMount returns once something is mounted at dir, or the process that
@@ -50,19 +83,4 @@ func awaitMount(ctx context.Context, dir string, p *process) error {
 			return os.NewSyscallError("poll", err)
 		}
 	}
-}
-
-// mountsBelow lists the mounts in a directory.
-func mountsBelow(dir string) ([]string, error) {
-	text, err := os.ReadFile(mountinfo)
-	if err != nil {
-		return nil, err
-	}
-	var found []string
-	for line := range strings.Lines(string(text)) {
-		if fields := strings.Fields(line); len(fields) > 4 && strings.HasPrefix(fields[4], dir+"/") {
-			found = append(found, fields[4])
-		}
-	}
-	return found, nil
 }

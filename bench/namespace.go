@@ -7,7 +7,10 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // inside is set in the environment of the process that does the work.
@@ -31,7 +34,7 @@ func isolate(args []string) (int, error) {
 	cmd.Env = append(os.Environ(), inside+"=1")
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Unshareflags: syscall.CLONE_NEWNS, Setpgid: true, Pdeathsig: syscall.SIGTERM,
+		Cloneflags: syscall.CLONE_NEWNS, Setpgid: true, Pdeathsig: syscall.SIGTERM,
 	}
 	if err := cmd.Start(); err != nil {
 		return 0, fmt.Errorf("start in a mount namespace of its own: %w", err)
@@ -49,4 +52,36 @@ func isolate(args []string) (int, error) {
 			return 0, err
 		}
 	}
+}
+
+// letGo makes what this namespace mounts its own affair, and gives up the
+// copies of others' mounts that programs serve: held here they would outlive
+// their unmounting outside. What this program itself lies on stays.
+func letGo() error {
+	if os.Getenv(inside) == "" {
+		return nil
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
+		return fmt.Errorf("separate the mount namespace: %w", err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	mounts, err := served()
+	for _, dir := range mounts {
+		if !below(self, dir) && !below(here, dir) && !below(os.TempDir(), dir) {
+			unix.Unmount(dir, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW) // it may be gone already
+		}
+	}
+	return err
+}
+
+// below tells whether a path lies in a directory.
+func below(path, dir string) bool {
+	return strings.HasPrefix(path+"/", strings.TrimSuffix(dir, "/")+"/")
 }

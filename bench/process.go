@@ -17,7 +17,8 @@ import (
 const patience = 20 * time.Second
 
 // A process is a program that runs in the background, in a process group of
-// its own: an interrupt from the terminal is ours to act upon.
+// its own: an interrupt from the terminal is ours to act upon. It is told to end
+// when this program is killed.
 type process struct {
 	cmd  *exec.Cmd
 	log  string // file of what it says
@@ -34,7 +35,7 @@ func startProcess(env []string, log string, words ...string) (*process, error) {
 	defer f.Close()
 	p := &process{cmd: exec.Command(words[0], words[1:]...), log: log, done: make(chan struct{})}
 	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = env, f, f
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}

@@ -60,11 +60,12 @@ func merge(old, added []result) []result {
 	return all
 }
 
-// extrapolate estimates what all files would take from the times that two
-// shares of them took: what does not grow with their number is not multiplied.
-func extrapolate(small, shareSmall, big, shareBig float64) float64 {
+// extrapolate estimates what a share of the work would take from the times
+// that two shares took: what does not grow with the work is not multiplied. It
+// is in proportion to the bigger share at most, whatever noise there was.
+func extrapolate(small, shareSmall, big, shareBig, share float64) float64 {
 	slope := max(0, (big-small)/(shareBig-shareSmall))
-	return big + slope*(1-shareBig)
+	return min(big+slope*(share-shareBig), big/shareBig*share)
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

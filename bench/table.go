@@ -22,7 +22,7 @@ func (r *report) page() string {
 const introduction = `Seconds are the median of several repetitions, with the least and the most behind it. The
 factor is that time divided by the one of scpfs: above 1, scpfs is faster. Every tool does the same work, in
 turn, over the same link, and all that it has read or written is compared byte for byte. A time
-marked ~ is extrapolated: the tool was too slow for all the files, and did two shares of them. "Cold", that is
+marked ~ is extrapolated: the tool was too slow for all of the work, and did two shares of it. "Cold", that is
 unless said otherwise, means an empty cache directory and a new mount.
 
 `

@@ -18,6 +18,7 @@ type tool struct {
 	server  string                 // which of hostNames it talks to; none if it is local
 	mount   func(p place) []string // nil if it does not mount
 	file    bool                   // it copies whole files and does not mount
+	exact   bool                   // it does all of the work, however long that takes
 	lazy    bool                   // its unmount does not wait for uploads
 	about   string                 // for the report
 }
@@ -35,7 +36,7 @@ type place struct {
 func tools(scpfs string) []tool {
 	return []tool{
 		{
-			name: "scpfs", program: scpfs, version: []string{scpfs, "--version"}, server: "plain",
+			name: "scpfs", program: scpfs, version: []string{scpfs, "--version"}, server: "plain", exact: true,
 			about: "scpfs with its defaults, against a server without SFTP",
 			mount: func(p place) []string {
 				return []string{"-f", "-F", p.net.config, "-o", "cache_dir=" + p.cache, "plain:" + p.remote, p.mnt}
@@ -60,11 +61,11 @@ func tools(scpfs string) []tool {
 			},
 		},
 		{
-			name: "scp", program: "scp", version: []string{"ssh", "-V"}, server: "plain", file: true,
+			name: "scp", program: "scp", version: []string{"ssh", "-V"}, server: "plain", file: true, exact: true,
 			about: "scp -O (-r), where copying whole files does the same",
 		},
 		{
-			name: "local", program: "ls", version: []string{"ls", "--version"},
+			name: "local", program: "ls", version: []string{"ls", "--version"}, exact: true,
 			about: "the same on the disk that holds the caches, without network or mount",
 		},
 	}

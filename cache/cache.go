@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -66,6 +67,7 @@ type Cache struct {
 	tree   *tree
 	ino    *inodes
 	names  gate
+	temps  *tempNames
 	flight singleflight.Group
 	space  space
 
@@ -95,6 +97,7 @@ func Open(ctx context.Context, remote Remote, o Options) (*Cache, error) {
 	c := &Cache{
 		remote: remote, o: o, log: o.Logger, disk: d,
 		tree: newTree(o.Entries), ino: newInodes(self.Attr.Dev), names: newGate(),
+		temps: newTempNames(),
 		files: map[uint64]*File{}, live: map[string]map[string]*File{},
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -271,6 +274,7 @@ func (c *Cache) fetchList(ctx context.Context, dir string) ([]Entry, error) {
 		if err != nil {
 			return nil, err
 		}
+		entries = slices.DeleteFunc(entries, func(e Entry) bool { return c.temps.made(e.Name) })
 		c.tree.learnList(dir, stamp, self, entries, at)
 		return entries, nil
 	})

@@ -123,14 +123,12 @@ func (f *File) storeAs(ctx context.Context, path, why string) (string, error) {
 		f.detach()
 		f.addPath(name)
 		f.renote()
-		f.mu.Lock()
-		f.from = nil
-		f.mu.Unlock()
+		f.notCopied()
 		u, _, seq, err := f.upload()
 		if err != nil {
 			return "", err
 		}
-		a, err := c.remote.Store(ctx, name, u)
+		a, err := f.send(ctx, name, u)
 		if err == nil {
 			return name, f.stored(name, a, seq)
 		}

@@ -32,6 +32,7 @@ type File struct {
 	ended bool         // the log says that what it has was flushed
 	stuck bool         // in a conflict that only a program can end
 	tried *Attr        // size and time of the last upload that failed
+	temps []string     // names of uploads that the host may have, see temp.go
 	seq   uint64       // counts changes of contents, for stores under way
 	from  *origin      // of contents that are a copy of another file's
 }
@@ -142,14 +143,18 @@ func (c *Cache) removeLiveLocked(dir, base string) {
 func (c *Cache) renamed(from, to string, exchange bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	place := func(p string) (string, bool) {
+		q, ok := moved(p, from, to)
+		if !ok && exchange {
+			q, ok = moved(p, to, from)
+		}
+		return q, ok
+	}
 	now := map[string]*File{}
 	for _, f := range c.files {
+		f.moveTemps(place)
 		for _, p := range f.names() {
-			q, ok := moved(p, from, to)
-			if !ok && exchange {
-				q, ok = moved(p, to, from)
-			}
-			if ok {
+			if q, ok := place(p); ok {
 				dir, base := split(p)
 				c.removeLiveLocked(dir, base)
 				f.removePath(p)
@@ -326,6 +331,9 @@ func (f *File) shut() {
 // noteLocked writes down that the file is dirty, before it becomes so.
 func (f *File) noteLocked(flushed bool) error {
 	r := record{Object: f.obj.name, Path: []byte(f.pathLocked()), Base: f.base, Mode: f.attr.Mode, Mtime: f.attr.Mtime, Flushed: flushed}
+	for _, t := range f.temps {
+		r.Temps = append(r.Temps, []byte(t))
+	}
 	if len(f.paths) == 0 {
 		return nil
 	}

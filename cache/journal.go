@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -20,8 +21,9 @@ type record struct {
 	Path    []byte
 	Base    Attr // the version the changes are based on; Ino 0: there was no file
 	Mode    uint32
-	Mtime   int64 // 0: the object's own
-	Flushed bool  // the program has closed or synced the file
+	Mtime   int64    // 0: the object's own
+	Flushed bool     // the program has closed or synced the file
+	Temps   [][]byte `json:",omitempty"` // names of uploads, see temp.go
 }
 
 const recordSuffix = ".json"
@@ -113,7 +115,8 @@ func decodeRecord(b []byte) (record, error) {
 	if err := json.Unmarshal(b[9:], &r); err != nil {
 		return r, err
 	}
-	if r.Object == "" || strings.ContainsAny(r.Object, "/.") || !validPath(string(r.Path)) {
+	strange := func(temp []byte) bool { return !validTemp(string(temp)) }
+	if r.Object == "" || strings.ContainsAny(r.Object, "/.") || !validPath(string(r.Path)) || slices.ContainsFunc(r.Temps, strange) {
 		return record{}, errors.New("a name that cannot be")
 	}
 	return r, nil

@@ -217,7 +217,7 @@ func (c *Cache) linkFirst(ctx context.Context, f *File, link string) (Entry, err
 		u, _, seq, uerr := f.upload()
 		if err = uerr; err == nil {
 			var a Attr
-			if a, err = c.remote.Store(ctx, link, u); err == nil {
+			if a, err = f.send(ctx, link, u); err == nil {
 				err = f.stored(link, a, seq)
 			}
 		}
@@ -314,7 +314,7 @@ func (c *Cache) unlinkClosed(ctx context.Context, path string) error {
 	if k != known {
 		return nil
 	}
-	if isRegular(e.Attr) && e.Attr.Nlink > 1 {
+	if linked(e.Attr) {
 		c.tree.expireLinks(idOf(e.Attr))
 		return nil
 	}
@@ -375,6 +375,7 @@ func (c *Cache) lost(ctx context.Context, f *File, base Attr) {
 	}
 	if f.path() == "" {
 		c.ino.gone(f.ino)
+		f.dropTemps(ctx)
 		f.mu.Lock()
 		f.unnoteLocked()
 		f.mu.Unlock()

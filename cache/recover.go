@@ -48,6 +48,7 @@ func (c *Cache) resume(ctx context.Context, r record) error {
 		return err
 	}
 	defer leave()
+	f.dropTemps(ctx)
 	return f.resend(ctx, r)
 }
 
@@ -81,6 +82,10 @@ func (c *Cache) reopen(r record) (*File, error) {
 	f.attr.Size, f.attr.Mtime = st.Size(), st.ModTime().UnixNano()
 	if r.Flushed {
 		f.attr.Mtime = r.Mtime
+		f.tried = &Attr{Size: f.attr.Size, Mtime: r.Mtime}
+	}
+	for _, t := range r.Temps {
+		f.temps = append(f.temps, string(t))
 	}
 	return f, nil
 }

@@ -80,6 +80,9 @@ type Upload = struct {
 	// Expect is the version of the file that the contents replace; a zero
 	// one says that there must be no file yet.
 	Expect Attr
+	// Temp is a name in the same directory that nobody else uses: what the
+	// contents are called until they are complete.
+	Temp string
 	// From, if not "", is a file of the remote that has the contents as
 	// long as it is the version FromHave: they are copied there, and
 	// Contents is not used.
@@ -117,3 +120,6 @@ func sameContents(a, b Attr) bool {
 
 func isRegular(a Attr) bool { return a.Mode&syscall.S_IFMT == syscall.S_IFREG }
 func isDir(a Attr) bool     { return a.Mode&syscall.S_IFMT == syscall.S_IFDIR }
+
+// linked tells whether a file has several names.
+func linked(a Attr) bool { return a.Nlink > 1 && !isDir(a) }

@@ -101,6 +101,9 @@ func (c *Cache) rename(ctx context.Context, from, to string, flags uint32) error
 	if src != nil && src == dst || c.tree.sameFile(from, to) {
 		return nil // two names of one file: rename(2) does nothing
 	}
+	if linked(a) {
+		c.tree.expireLinks(idOf(a)) // before the one name that is known anew
+	}
 	c.tree.move(from, to, a)
 	c.replaced(ctx, over, known2, to, c.ino.number(idOf(a)))
 	c.renamed(from, to, false)
@@ -108,10 +111,6 @@ func (c *Cache) rename(ctx context.Context, from, to string, flags uint32) error
 		src.rebound(a)
 	} else if known1 == known {
 		c.disk.rebind(old.Attr, a)
-	}
-	if a.Nlink > 1 && isRegular(a) {
-		c.tree.expireLinks(idOf(a))
-		c.tree.put(to, Entry{Attr: a})
 	}
 	return nil
 }
@@ -133,7 +132,7 @@ func (c *Cache) replaced(ctx context.Context, over Entry, k knowledge, to string
 	if k != known {
 		return
 	}
-	if isRegular(over.Attr) && over.Attr.Nlink > 1 {
+	if linked(over.Attr) {
 		c.tree.expireLinks(idOf(over.Attr))
 		return
 	}

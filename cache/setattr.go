@@ -26,7 +26,7 @@ func (c *Cache) Setattr(ctx context.Context, path string, ino uint64, ch Change)
 
 // reattributed takes in new attributes of a file.
 func (c *Cache) reattributed(path string, e Entry) Attr {
-	if e.Attr.Nlink > 1 && isRegular(e.Attr) {
+	if linked(e.Attr) {
 		c.tree.expireLinks(idOf(e.Attr))
 	}
 	c.tree.put(path, e)
@@ -91,6 +91,9 @@ func (f *File) setHere(ch Change) bool {
 		return false
 	}
 	apply(&f.attr, ch)
+	if f.from != nil && f.from.seq == f.seq {
+		f.from.seq++ // still a copy: only attributes change
+	}
 	f.seq++
 	if !gone && f.noteLocked(f.ended) != nil {
 		return false

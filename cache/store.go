@@ -34,14 +34,18 @@ func (f *File) storeLocked(ctx context.Context) error {
 	if !f.unsent() {
 		return nil
 	}
+	f.dropTemps(ctx)
 	u, path, seq, err := f.upload()
 	if err != nil {
 		return err
 	}
-	a, err := f.c.send(ctx, path, u)
+	a, err := f.send(ctx, path, u)
 	switch {
 	case err == nil:
 		return f.stored(path, a, seq)
+	case u.From != "" && ctx.Err() == nil:
+		f.notCopied()
+		return f.storeLocked(ctx)
 	case errors.Is(err, syscall.ESTALE):
 		return f.conflict(ctx, path, u)
 	case f.sequence() != seq && !hasErrno(err):
@@ -85,6 +89,7 @@ func (f *File) unsent() bool {
 func (f *File) upload() (Upload, string, uint64, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	temp := f.newTempLocked()
 	if err := f.noteLocked(true); err != nil {
 		return Upload{}, "", 0, err
 	}
@@ -95,6 +100,7 @@ func (f *File) upload() (Upload, string, uint64, error) {
 		Atime:    f.attr.Atime,
 		Mtime:    f.attr.Mtime,
 		Expect:   f.base,
+		Temp:     temp,
 	}
 	if f.from != nil && f.from.seq == f.seq && f.from.base.Size == f.attr.Size {
 		u.From, u.FromHave = f.from.path, f.from.base
@@ -102,15 +108,21 @@ func (f *File) upload() (Upload, string, uint64, error) {
 	return u, f.pathLocked(), f.seq, nil
 }
 
-// send stores an upload. Contents that were to be copied on the host, and
-// cannot be, are sent.
-func (c *Cache) send(ctx context.Context, path string, u Upload) (Attr, error) {
-	a, err := c.remote.Store(ctx, path, u)
-	if err != nil && u.From != "" && ctx.Err() == nil {
-		u.From = ""
-		a, err = c.remote.Store(ctx, path, u)
+// send stores an upload.
+func (f *File) send(ctx context.Context, path string, u Upload) (Attr, error) {
+	a, err := f.c.remote.Store(ctx, path, u)
+	if err == nil || errors.Is(err, syscall.ESTALE) {
+		f.tempGone(u.Temp)
 	}
 	return a, err
+}
+
+// notCopied says that the host cannot make the contents as a copy: they have
+// to be sent.
+func (f *File) notCopied() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.from = nil
 }
 
 // stored takes in that the host has what was sent at seq, as version a.
@@ -123,7 +135,7 @@ func (f *File) stored(path string, a Attr, seq uint64) error {
 	}
 	c.tree.put(path, Entry{Attr: a})
 	c.changed(path)
-	if a.Nlink > 1 {
+	if linked(a) {
 		c.tree.expireLinks(idOf(a))
 		c.tree.put(path, Entry{Attr: a})
 	}

@@ -95,11 +95,11 @@ func (t *tree) peek(path string) (Attr, bool) {
 func (t *tree) sameFile(p, q string) bool {
 	a, ok1 := t.peek(p)
 	b, ok2 := t.peek(q)
-	return ok1 && ok2 && isRegular(a) && idOf(a) == idOf(b)
+	return ok1 && ok2 && !isDir(a) && idOf(a) == idOf(b)
 }
 
 func (t *tree) linkChangedLocked(n *node) bool {
-	return n.attr.Nlink > 1 && isRegular(n.attr) &&
+	return linked(n.attr) &&
 		(t.allLinks.After(n.at) || t.links[idOf(n.attr)].After(n.at))
 }
 

@@ -222,8 +222,8 @@ func (m *mounted) cleanup() {
 		syscall.Kill(pid, syscall.SIGKILL)
 	}
 	m.program.end(m.t)
-	if m.t.Failed() {
-		m.t.Logf("scpfs said:\n%s", m.program.said())
+	if said := m.program.said(); said != "" || m.t.Failed() {
+		m.t.Logf("scpfs said:\n%s", said)
 	}
 }
 

@@ -51,7 +51,9 @@ func TestRandomOperations(t *testing.T) {
 				seeds = c.long
 			}
 			for _, seed := range seedsFor(t, seeds) {
-				c.run(t, srv, seed)
+				if c.run(t, srv, seed); t.Failed() {
+					break
+				}
 			}
 		})
 	}

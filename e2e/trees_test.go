@@ -89,7 +89,7 @@ func TestSearching(t *testing.T) {
 		"cd src && grep -rl file . | sort",
 		"find src -printf '%p %y %s %m %n %l %T@\n' | sort",
 		"find src -newer src/hello -type f | sort",
-		"cd src && du -ab --apparent-size . | sort -k2",
+		"cd src && du -lab --apparent-size . | sort -k2",
 		"ls -lR --time-style=full-iso src | grep -v ^total",
 	} {
 		// grep fails where it finds nothing in one file

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/scpfs/scpfs/scpio/scptest"
 )
@@ -35,6 +36,17 @@ func TestCopyOnHost(t *testing.T) {
 	}
 }
 
+// writeAged writes a file whose last change is a while ago. One that was
+// written in the tick of the clock in which it is fetched is fetched again.
+func writeAged(t testing.TB, path, data string) {
+	t.Helper()
+	writeFile(t, path, data)
+	past := time.Now().Add(-time.Minute)
+	if err := os.Chtimes(path, past, past); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestWarmReading: what has been read once is read again without the host,
 // also when the host is gone.
 func TestWarmReading(t *testing.T) {
@@ -43,7 +55,7 @@ func TestWarmReading(t *testing.T) {
 	m := mountAt(t, srv.Via(t, link), mountOptions{words: []string{"cache_timeout=100"}})
 	data := make([]byte, 2*mib)
 	rand.Read(data)
-	writeFile(t, m.there("file"), string(data))
+	writeAged(t, m.there("file"), string(data))
 	wantFile(t, m.path("file"), string(data))
 	before := link.BytesDown()
 	wantFile(t, m.path("file"), string(data))
@@ -64,15 +76,7 @@ func TestKeptOverRemount(t *testing.T) {
 	m := mountAt(t, srv.Via(t, link), mountOptions{})
 	data := make([]byte, 4*mib)
 	rand.Read(data)
-	writeFile(t, m.there("file"), string(data))
-	old, err := os.Stat(m.there("file"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	past := old.ModTime().Add(-1e9 * 60) // not in the tick in which it is fetched
-	if err := os.Chtimes(m.there("file"), past, past); err != nil {
-		t.Fatal(err)
-	}
+	writeAged(t, m.there("file"), string(data))
 	wantFile(t, m.path("file"), string(data))
 	m.Unmount()
 	m.Mount()

@@ -54,7 +54,7 @@ func testNames(t *testing.T, r *remote) {
 		}
 	}
 	for i, name := range names {
-		if i%16 == 0 || i < 50 { // each takes a dozen processes on the host
+		if i%32 == 0 || i < 45 { // each takes a dozen processes on the host
 			r.testName(t, name)
 		}
 	}

@@ -80,6 +80,9 @@ func (c *fakeConn) serve(commands <-chan string, answers io.Writer, mark string)
 		case !ours, strings.Contains(command, "eval"):
 		case strings.HasPrefix(command, "I "):
 			io.WriteString(answers, strings.ReplaceAll(c.host, marker, mark))
+			if !strings.HasSuffix(c.host, end) {
+				return
+			}
 		default:
 			io.WriteString(answers, strings.ReplaceAll(c.answer, marker, mark))
 			return

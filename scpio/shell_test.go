@@ -36,9 +36,12 @@ var shellSuite = map[string]func(*testing.T, *remote){
 	"CancelStore":     testCancelStore,
 }
 
+// TestPosixShells has the shells that TestHosts has not.
 func TestPosixShells(t *testing.T) {
-	for name, shell := range posixShells {
+	for _, name := range []string{"bash", "mksh", "zsh"} {
+		shell := posixShells[name]
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			scptest.Need(t, shell[0])
 			for name, run := range shellSuite {
 				t.Run(name, func(t *testing.T) { run(t, newLocal(t, shell...)) })

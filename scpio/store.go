@@ -2,6 +2,7 @@ package scpio
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -21,6 +22,9 @@ type Upload = struct {
 	// Expect is the version of the file that the contents replace; a zero
 	// one says that there must be no file yet.
 	Expect Attr
+	// Temp is a name in the same directory that nobody else uses: what the
+	// contents are called until they are complete. "" has one made up.
+	Temp string
 	// From, if not "", is a file of the host that has the contents as long
 	// as it is the version FromHave: they are copied there, and Contents
 	// is not used.
@@ -54,7 +58,7 @@ func (c *Client) Store(ctx context.Context, path string, u Upload) (Attr, error)
 }
 
 func (c *Client) store(sh *shell, path string, u Upload) (Attr, error) {
-	tmp := join(parent(path), tmpPrefix+strings.ToLower(rand.Text()[:13]))
+	tmp := cmp.Or(u.Temp, join(parent(path), tmpPrefix+strings.ToLower(rand.Text()[:13])))
 	if u.From != "" {
 		return c.storeCopy(sh, tmp, path, u)
 	}

@@ -77,6 +77,7 @@ var hosts = []struct {
 func TestHosts(t *testing.T) {
 	for _, host := range hosts {
 		t.Run(host.name, func(t *testing.T) {
+			t.Parallel()
 			srv := host.start(t)
 			for name, run := range suite {
 				t.Run(name, func(t *testing.T) { run(t, newRemote(t, srv, scpio.Options{})) })

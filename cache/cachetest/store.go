@@ -1,6 +1,7 @@
 package cachetest
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -19,7 +20,7 @@ import (
 // takes the place of the version expected.
 func (d *Dir) Store(ctx context.Context, path string, u cache.Upload) (cache.Attr, error) {
 	return d.change(ctx, "Store", path, func(abs string) error {
-		tmp := filepath.Join(filepath.Dir(abs), ".scpfs-"+rand.Text())
+		tmp := d.abs(cmp.Or(u.Temp, filepath.Join(filepath.Dir(path), ".scpfs-"+rand.Text())))
 		defer os.Remove(tmp)
 		if err := d.upload(tmp, u); err != nil {
 			return errno(err)

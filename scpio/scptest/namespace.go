@@ -18,9 +18,15 @@ type namespace struct {
 	binds    []string // option, source, target, option, source, target ...
 }
 
-// enter mounts its triples of arguments up to "--", and becomes the rest. The
-// process keeps its id all along.
-const enter = `while [ "$1" != -- ]; do
+// enter lets go of the FUSE mounts that are there at the time: a copy of one
+// that is held here would keep it alive after it has been unmounted outside.
+// (A user namespace may not; there nothing is lost.) Then it mounts its triples
+// of arguments up to "--", and becomes the rest. The process keeps its id all
+// along.
+const enter = `while read -r _ dir type _; do
+	case $type in fuse*) umount -l "$(printf %b "$dir")" 2>/dev/null ;; esac
+done </proc/self/mounts
+while [ "$1" != -- ]; do
 	mount "$1" "$2" "$3" || exit 125
 	shift 3
 done

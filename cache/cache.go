@@ -368,14 +368,21 @@ func (c *Cache) Getattr(ctx context.Context, path string, named bool, ino uint64
 // a name.
 func (c *Cache) IsOpen(ino uint64) bool { return c.byNumber(ino) != nil }
 
-// Readlink gives the target of a symbolic link.
+// Readlink gives the target of a symbolic link. ESTALE says that the name is
+// something else by now, so that the kernel looks it up again.
 func (c *Cache) Readlink(ctx context.Context, path string) (string, error) {
 	now := time.Now()
-	if e, k := c.tree.lookup(path, now.Add(-c.o.Timeouts.Link), now); k == known {
-		return e.Target, nil
+	e, k := c.tree.lookup(path, now.Add(-c.o.Timeouts.Link), now)
+	if k != known {
+		var err error
+		if e, err = c.entry(ctx, path); err != nil {
+			return "", err
+		}
 	}
-	e, err := c.entry(ctx, path)
-	return e.Target, err
+	if e.Attr.Mode&syscall.S_IFMT != syscall.S_IFLNK {
+		return "", syscall.ESTALE
+	}
+	return e.Target, nil
 }
 
 // Forget says that the kernel no longer knows an inode number.

@@ -66,12 +66,18 @@ func candidates(dir string) []string {
 	var unsent, all []string
 	for i := range maxOwners {
 		name := fmt.Sprint(i)
-		if logged, err := os.ReadDir(filepath.Join(dir, name, "log")); err == nil && len(logged) > 0 {
+		if hasUnsent(filepath.Join(dir, name)) {
 			unsent = append(unsent, name)
 		}
 		all = append(all, name)
 	}
 	return append(unsent, all...)
+}
+
+// hasUnsent tells whether a cache has changes that the host does not have.
+func hasUnsent(dir string) bool {
+	logged, err := os.ReadDir(filepath.Join(dir, "log"))
+	return err == nil && len(logged) > 0
 }
 
 // lockDisk opens a cache; nil says that another mount has it.

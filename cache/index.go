@@ -53,7 +53,7 @@ func decodeLine(b []byte) (line, error) {
 type contents struct {
 	objects map[string]stored
 	order   []string // of objects, as last noted
-	aliases []line // as noted
+	aliases []line   // as noted
 	start   string
 	clean   bool
 }

@@ -13,6 +13,7 @@ import (
 // numbers, and the changes that it did not send. These are sent now. What
 // cannot be sent stays in the log.
 func (c *Cache) recover(ctx context.Context) error {
+	c.disk.adopt(c.o.Dir)
 	logged, err := c.disk.records()
 	if err != nil {
 		return err

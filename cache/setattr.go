@@ -90,7 +90,7 @@ func (f *File) setHere(ch Change) bool {
 	if !gone && !(f.dirty && ch.UID == nil && ch.GID == nil && (f.base.Ino == 0 || f.base.UID == f.c.o.UID || f.c.o.UID == 0)) {
 		return false
 	}
-	apply(&f.attr, ch)
+	Apply(&f.attr, ch)
 	if f.from != nil && f.from.seq == f.seq {
 		f.from.seq++ // still a copy: only attributes change
 	}
@@ -101,7 +101,8 @@ func (f *File) setHere(ch Change) bool {
 	return true
 }
 
-func apply(a *Attr, ch Change) {
+// Apply makes a change in attributes.
+func Apply(a *Attr, ch Change) {
 	if ch.Mode != nil {
 		a.Mode = a.Mode&syscall.S_IFMT | *ch.Mode&07777
 	}
@@ -130,7 +131,7 @@ func (f *File) reset(a Attr, ch Change) {
 	}
 	f.base = a
 	if f.dirty {
-		apply(&f.attr, ch)
+		Apply(&f.attr, ch)
 		_ = f.noteLocked(f.ended)
 		return
 	}

@@ -199,13 +199,14 @@ func (t *tree) placeLocked(path string) *node {
 	return n
 }
 
-// addLocked makes a node. Changes in it that it missed are before lost.
+// addLocked makes a node. Changes in it that it missed are before lost, and
+// the name may have been another file's before the last change beside it.
 func (t *tree) addLocked(dir *node, name string) *node {
 	if dir.kids == nil {
 		dir.kids = map[string]*node{}
 		t.listed.Add(dir, struct{}{})
 	}
-	n := &node{stamp: t.lost}
+	n := &node{stamp: max(t.lost, dir.stamp)}
 	dir.kids[name] = n
 	t.count++
 	return n
@@ -224,7 +225,7 @@ func (t *tree) learnList(dir string, stamp uint64, self Entry, entries []Entry, 
 	old := n.kids
 	n.kids = make(map[string]*node, len(entries))
 	for _, e := range entries {
-		n.kids[e.Name] = t.renewLocked(old[e.Name], e, stamp, at)
+		n.kids[e.Name] = t.renewLocked(n, old[e.Name], e, stamp, at)
 	}
 	t.count += len(n.kids)
 	for _, was := range old {
@@ -237,8 +238,8 @@ func (t *tree) learnList(dir string, stamp uint64, self Entry, entries []Entry, 
 
 // renewLocked is the node of an entry of a listing, in the place of an older
 // one. What is known below a directory stays.
-func (t *tree) renewLocked(was *node, e Entry, stamp uint64, at time.Time) *node {
-	k := &node{attr: e.Attr, target: e.Target, at: at, stamp: t.lost}
+func (t *tree) renewLocked(dir, was *node, e Entry, stamp uint64, at time.Time) *node {
+	k := &node{attr: e.Attr, target: e.Target, at: at, stamp: max(t.lost, dir.stamp)}
 	if was == nil || !isDir(e.Attr) || !sameNode(was, e) {
 		return k
 	}

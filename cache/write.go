@@ -23,11 +23,16 @@ func (h *Handle) ReadAt(p []byte, off int64) (int, error) {
 
 // WriteAt writes to the contents here; Flush or Fsync bring them to the
 // host. On a handle opened with O_APPEND the offset is not looked at.
-func (h *Handle) WriteAt(p []byte, off int64) (int, error) {
-	f := h.f
+func (h *Handle) WriteAt(p []byte, off int64) (int, error) { return h.f.writeAt(p, off, h.append) }
+
+// WriteBack writes pages of a mapping. They have their place, also when the
+// kernel sends them by a handle opened with O_APPEND.
+func (h *Handle) WriteBack(p []byte, off int64) (int, error) { return h.f.writeAt(p, off, false) }
+
+func (f *File) writeAt(p []byte, off int64, atEnd bool) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if h.append {
+	if atEnd {
 		off = f.attr.Size
 	}
 	if err := f.c.disk.spare(); err != nil {

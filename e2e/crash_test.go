@@ -59,14 +59,17 @@ type crashedWriter struct {
 	ended chan struct{}
 }
 
-// round is one kill. In some rounds the host dies along with the client, so
-// that it cannot tidy up either.
+// round is one kill. In some rounds the host dies just before the client, so
+// that it cannot tidy up.
 func (c *crashes) round() {
 	for _, w := range c.writers {
 		w.start(c.t, c.m.path(w.name), c.r.Uint64N(1e9))
 	}
 	time.Sleep(time.Duration(c.r.IntN(400)) * time.Millisecond) // the moment is what the test varies
 	both := c.r.IntN(3) == 0
+	if both {
+		c.srv.Stop()
+	}
 	c.m.program.kill()
 	if both {
 		c.srv.Restart()

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -86,26 +87,26 @@ func testBusyText(t *testing.T, m *mounted) {
 	wantErrno(t, "write to a program that runs", err, syscall.ETXTBSY)
 }
 
-// TestImmutable: what not even root may change on the host is EPERM here, and
-// stays as it is.
+// TestImmutable: what not even root may change on the host is EPERM here. What
+// was written before that was known is kept, and stored once it may be.
 func TestImmutable(t *testing.T) {
 	needRoot(t)
 	scptest.Need(t, "chattr")
 	m := mountAt(t, scptest.Start(t), mountOptions{})
 	shell(t, m.Remote, "echo old >file; mkdir dir; echo old >dir/file; echo old >log; chattr +i file dir; chattr +a log")
-	defer shell(t, m.Remote, "chattr -i file dir; chattr -a log")
+	free := sync.OnceFunc(func() { shell(t, m.Remote, "chattr -i file dir; chattr -a log") })
+	defer free()
 	for _, tt := range []struct {
 		what string
 		err  error
 	}{
-		{"write", write(m.path("file"), os.O_WRONLY|os.O_TRUNC, "new\n")},
-		{"write in place", write(m.path("file"), os.O_WRONLY, "new\n")},
-		{"unlink", os.Remove(m.path("file"))},
 		{"chmod", os.Chmod(m.path("file"), 0o600)},
+		{"unlink", os.Remove(m.path("file"))},
 		{"unlink in the directory", os.Remove(m.path("dir/file"))},
 		{"rename in the directory", os.Rename(m.path("dir/file"), m.path("dir/x"))},
 		{"rename into the directory", os.Rename(m.path("log"), m.path("dir/log"))},
 		{"unlink of append-only", os.Remove(m.path("log"))},
+		{"write", write(m.path("file"), os.O_WRONLY|os.O_TRUNC, "new\n")},
 	} {
 		if !errors.Is(tt.err, syscall.EPERM) && !errors.Is(tt.err, syscall.EACCES) {
 			t.Errorf("%s: got %v, want EPERM", tt.what, tt.err)
@@ -113,7 +114,22 @@ func TestImmutable(t *testing.T) {
 	}
 	for _, name := range []string{"file", "dir/file", "log"} {
 		wantFile(t, m.there(name), "old\n")
-		wantFile(t, m.path(name), "old\n")
+	}
+	free()
+	fsync(t, m.path("file"))
+	wantFile(t, m.there("file"), "new\n")
+}
+
+// fsync has what a program could not store tried again.
+func fsync(t testing.TB, path string) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Sync(); err != nil {
+		t.Errorf("fsync %s: %v", path, err)
 	}
 }
 
@@ -152,30 +168,41 @@ func TestDiskFull(t *testing.T) {
 	if left := tempFiles(m.Remote); len(left) > 0 {
 		t.Errorf("left on the full disk: %q", left)
 	}
-	if err := syscall.Mount("scpfs-test", dir, "tmpfs", syscall.MS_REMOUNT, "size=8m"); err != nil {
-		t.Fatal(err)
-	}
+	remount(t, dir, 0, "size=8m")
 	if err := f.Sync(); err != nil {
 		t.Errorf("fsync when there is room: %v", err)
 	}
 	wantFile(t, m.there("file"), big)
 }
 
-// TestReadOnlyHost: a directory that is read only there is so here.
+// TestReadOnlyHost: a directory that is read only there is so here. What was
+// written all the same is kept, and stored once it can be.
 func TestReadOnlyHost(t *testing.T) {
 	dir := newDir(t, "")
 	diskOf(t, dir, "size=1m")
 	writeFile(t, dir+"/file", "old\n")
-	if err := syscall.Mount("scpfs-test", dir, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, "size=1m"); err != nil {
-		t.Fatal(err)
-	}
-	m := mountAt(t, scptest.Start(t), mountOptions{remote: dir})
-	wantErrno(t, "create", write(m.path("new"), os.O_CREATE|os.O_WRONLY, "x"), syscall.EROFS)
-	wantErrno(t, "write", write(m.path("file"), os.O_WRONLY|os.O_TRUNC, "x"), syscall.EROFS)
+	srv := scptest.Start(t) // has its own view of the mount, which only the file system makes read only
+	remount(t, dir, syscall.MS_RDONLY, "size=1m")
+	m := mountAt(t, srv, mountOptions{remote: dir})
 	wantErrno(t, "mkdir", os.Mkdir(m.path("dir"), 0o755), syscall.EROFS)
 	wantErrno(t, "unlink", os.Remove(m.path("file")), syscall.EROFS)
 	wantErrno(t, "chmod", os.Chmod(m.path("file"), 0o600), syscall.EROFS)
 	wantFile(t, m.path("file"), "old\n")
+	wantErrno(t, "create", write(m.path("new"), os.O_CREATE|os.O_WRONLY, "x"), syscall.EROFS)
+	wantErrno(t, "write", write(m.path("file"), os.O_WRONLY|os.O_TRUNC, "x"), syscall.EROFS)
+	wantFile(t, m.there("file"), "old\n")
+	remount(t, dir, 0, "size=1m")
+	for _, name := range []string{"new", "file"} {
+		fsync(t, m.path(name))
+		wantFile(t, m.there(name), "x")
+	}
+}
+
+func remount(t testing.TB, dir string, flags uintptr, options string) {
+	t.Helper()
+	if err := syscall.Mount("scpfs-test", dir, "tmpfs", syscall.MS_REMOUNT|flags, options); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestForeignMountBelow: a rename across file systems of the host is EXDEV, so

@@ -16,7 +16,7 @@ import (
 // between programs here.
 func TestSpecialFiles(t *testing.T) {
 	needRoot(t)
-	m := mountAt(t, scptest.Start(t), mountOptions{words: []string{"dev"}})
+	m := mountAt(t, scptest.Start(t), mountOptions{words: []string{"dev", "cache_timeout=0"}})
 	shell(t, m.Point, `
 mkfifo pipe
 echo through the pipe >pipe &

@@ -1,6 +1,7 @@
 package fusefs
 
 import (
+	"errors"
 	"syscall"
 	"time"
 
@@ -63,8 +64,9 @@ func swap(id, a, b uint32) uint32 {
 	return id
 }
 
-// change reads what a SETATTR asks for, but the size.
-func (f *FS) change(in *fuse.SetAttrIn) cache.Change {
+// change reads what a SETATTR asks for, but the size. EINVAL says that a time
+// is not between 1678 and 2262, which is all that can be kept.
+func (f *FS) change(in *fuse.SetAttrIn) (cache.Change, error) {
 	var ch cache.Change
 	if mode, ok := in.GetMode(); ok {
 		mode &= 0o7777
@@ -83,15 +85,22 @@ func (f *FS) change(in *fuse.SetAttrIn) cache.Change {
 		}
 		ch.GID = &gid
 	}
-	if t, ok := in.GetATime(); ok {
-		ns := t.UnixNano()
-		ch.Atime = &ns
+	var err1, err2 error
+	ch.Atime, err1 = nanoseconds(in.GetATime())
+	ch.Mtime, err2 = nanoseconds(in.GetMTime())
+	return ch, errors.Join(err1, err2)
+}
+
+// nanoseconds since 1970 of a time, if there is one.
+func nanoseconds(t time.Time, ok bool) (*int64, error) {
+	if !ok {
+		return nil, nil
 	}
-	if t, ok := in.GetMTime(); ok {
-		ns := t.UnixNano()
-		ch.Mtime = &ns
+	ns := t.UnixNano()
+	if !time.Unix(0, ns).Equal(t) {
+		return nil, syscall.EINVAL
 	}
-	return ch
+	return &ns, nil
 }
 
 func stable(a cache.Attr) fs.StableAttr {

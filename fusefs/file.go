@@ -48,9 +48,14 @@ func (h *handle) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadRes
 	return fuse.ReadResultData(dest[:n]), h.fs.errno("read", "", err)
 }
 
-// Write writes to the contents here.
+// Write writes to the contents here. Pages of mappings are not written by
+// anybody in particular, so the kernel names no process.
 func (h *handle) Write(ctx context.Context, data []byte, off int64) (uint32, syscall.Errno) {
-	n, err := h.WriteAt(data, off)
+	write := h.WriteAt
+	if caller, ok := fuse.FromContext(ctx); ok && caller.Pid == 0 {
+		write = h.WriteBack
+	}
+	n, err := write(data, off)
 	return uint32(n), h.fs.errno("write", "", err)
 }
 

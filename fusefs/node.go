@@ -131,7 +131,7 @@ func (n *Node) Setattr(ctx context.Context, f fs.FileHandle, in *fuse.SetAttrIn,
 	defer done()
 	path, named := n.path()
 	if !named && !n.fs.cache.IsOpen(n.ino()) {
-		return syscall.ENOENT
+		return n.setLast(in, out)
 	}
 	a, err := n.setattr(ctx, f, path, in)
 	if err != nil {
@@ -143,9 +143,29 @@ func (n *Node) Setattr(ctx context.Context, f fs.FileHandle, in *fuse.SetAttrIn,
 	return 0
 }
 
+// setLast changes the attributes of what is removed and still open.
+func (n *Node) setLast(in *fuse.SetAttrIn, out *fuse.AttrOut) syscall.Errno {
+	last := n.last.Load()
+	if last == nil {
+		return syscall.ENOENT
+	}
+	ch, err := n.fs.change(in)
+	if err != nil {
+		return syscall.EINVAL
+	}
+	a := *last
+	cache.Apply(&a, ch)
+	n.remember(a)
+	n.fs.fill(&out.Attr, a)
+	return 0
+}
+
 func (n *Node) setattr(ctx context.Context, f fs.FileHandle, path string, in *fuse.SetAttrIn) (cache.Attr, error) {
 	var a cache.Attr
-	var err error
+	ch, err := n.fs.change(in)
+	if err != nil {
+		return a, err
+	}
 	size, sized := in.GetSize()
 	if sized {
 		if h, ok := f.(*handle); ok {
@@ -156,7 +176,6 @@ func (n *Node) setattr(ctx context.Context, f fs.FileHandle, path string, in *fu
 			a, err = n.fs.cache.Truncate(ctx, path, n.ino(), int64(size))
 		}
 	}
-	ch := n.fs.change(in)
 	if err != nil || sized && ch == (cache.Change{}) {
 		return a, err
 	}

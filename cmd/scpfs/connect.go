@@ -74,6 +74,9 @@ func explain(cfg config, err error) error {
 	case errors.Is(err, syscall.EACCES) && e.Said != "":
 		return fmt.Errorf("%s on %s may not be entered: log in as another user, or change its mode there", dir, cfg.Host)
 	}
+	if dial, ok := errors.AsType[*sshdial.Error](e.Err); ok {
+		return dial // names the host itself
+	}
 	return fmt.Errorf("%s: %w", cfg.Host, e.Err)
 }
 

@@ -31,7 +31,7 @@ func run() int {
 		_, err = fmt.Println("scpfs version", version)
 	case cfg.Fake:
 	case cfg.Foreground || background:
-		err = serve(cfg, child)
+		return serve(cfg, child)
 	default:
 		err = detach()
 	}

@@ -15,9 +15,10 @@ type output struct {
 	w   *switchWriter
 }
 
-func newOutput(debug bool) *output {
+// newOutput logs warnings, or everything that happens.
+func newOutput(everything bool) *output {
 	level := slog.LevelWarn
-	if debug {
+	if everything {
 		level = slog.LevelDebug
 	}
 	w := &switchWriter{w: os.Stderr}

@@ -18,30 +18,31 @@ import (
 	"github.com/scpfs/scpfs/scpio"
 )
 
-// serve connects, mounts, and returns when the mount has ended and the host
-// has everything.
-func serve(cfg config, child *mount.Child) error {
+// serve connects, mounts, and ends when the mount has ended and the host has
+// everything. It returns the exit status.
+func serve(cfg config, child *mount.Child) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	out := newOutput(cfg.Debug)
+	out := newOutput(cfg.Debug || cfg.Verbose)
 	s, err := start(ctx, cfg, out.log)
 	if err == nil && child != nil {
 		out.detach(s.cache.CacheDir())
 		err = child.Ready()
-		child = nil
 	}
 	if err != nil {
-		if child != nil {
-			child.Fail(err)
-		}
-		return errors.Join(err, s.end())
+		return report(child, errors.Join(err, s.end()))
 	}
 	select {
 	case <-s.server.Done():
 	case <-ctx.Done():
 		stop() // a second signal ends the program at once; the log keeps what is unsent
 	}
-	return s.end()
+	err = s.end()
+	if err != nil && child != nil { // nobody waits on a terminal any more
+		out.log.Error("the mount has ended", "err", err)
+		return 1
+	}
+	return report(nil, err)
 }
 
 // session is what one mount consists of; what was not reached is nil.

@@ -96,6 +96,8 @@ func (g *Generator) adjust(op *Op) {
 		op.Flags = g.r.IntN(2)
 	case "readdir":
 		op.Path = g.dir()
+	case "mkdir":
+		op.Mode |= pick[uint32](g, 0, 0, unix.S_ISVTX)
 	}
 }
 
@@ -154,9 +156,11 @@ func (g *Generator) target() string {
 	return pick(g, "a", "b", "D", "D/a", "./c", "nowhere", "/nowhere/at all", "E/", "n\nl")
 }
 
+// mode leaves the sticky bit to directories: FUSE in the kernel hides it from
+// itself, and takes it from a file whose set-ID bits it clears.
 func (g *Generator) mode() uint32 {
 	if g.r.IntN(8) == 0 {
-		return uint32(g.r.IntN(0o10000))
+		return uint32(g.r.IntN(0o10000)) &^ unix.S_ISVTX
 	}
 	return pick[uint32](g, 0o644, 0o600, 0o755, 0o700, 0o444, 0o666, 0o777)
 }

@@ -273,7 +273,9 @@ func TestDamagedRecord(t *testing.T) {
 		"one byte":  func(b []byte) []byte { b[20] ^= 1; return b },
 		"garbage":   func(b []byte) []byte { return []byte(strings.Repeat("\x00\xff", 100000)) },
 		"root":      func(b []byte) []byte { return []byte(strings.TrimSuffix(checked(`{"Object":"x","Path":""}`), "\n")) },
-		"above":     func(b []byte) []byte { return []byte(strings.TrimSuffix(checked(`{"Object":"x","Path":"Li4vZg=="}`), "\n")) },
+		"above": func(b []byte) []byte {
+			return []byte(strings.TrimSuffix(checked(`{"Object":"x","Path":"Li4vZg=="}`), "\n"))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := killed(t, "modified")

@@ -21,7 +21,7 @@ type File struct {
 	busy gate
 
 	mu    sync.RWMutex // guards the fields below
-	refs  int          // handles
+	refs  int          // handles, and who works on it without one
 	paths []string     // known names; the first is where it is stored. None: gone, or not yet linked
 	base  Attr         // the version on the host that the contents derive from; Ino 0: not there yet
 	attr  Attr         // as it is here
@@ -53,9 +53,7 @@ func (c *Cache) acquire(ino uint64, path string) *File {
 		f = &File{c: c, ino: ino, busy: newGate()}
 		c.files[ino] = f
 	}
-	f.mu.Lock()
-	f.refs++
-	f.mu.Unlock()
+	f.held()
 	if path != "" {
 		c.addPathLocked(f, path)
 	}
@@ -207,6 +205,40 @@ func (c *Cache) liveAt(name string) *File {
 	return c.live[dir][base]
 }
 
+// holdAt is the open file under a name, and hold that of a number, for who
+// works on it without a handle: it is not let go of before letGo.
+func (c *Cache) holdAt(name string) *File {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	dir, base := split(name)
+	return c.live[dir][base].held()
+}
+
+func (c *Cache) hold(ino uint64) *File {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.files[ino].held()
+}
+
+// held counts one more who uses a file, if there is one. Called with the
+// mutex of the cache.
+func (f *File) held() *File {
+	if f != nil {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.refs++
+	}
+	return f
+}
+
+func letGo(files ...*File) {
+	for _, f := range files {
+		if f != nil {
+			f.release()
+		}
+	}
+}
+
 func (c *Cache) byNumber(ino uint64) *File {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -254,7 +286,7 @@ func (f *File) attrLocked() Attr {
 func (f *File) release() {
 	f.mu.Lock()
 	f.refs--
-	send := f.refs == 0 && f.dirty && len(f.paths) > 0
+	send := f.refs == 0 && f.dirty && !f.stuck && len(f.paths) > 0
 	f.mu.Unlock()
 	if send {
 		f.c.wg.Go(func() {

@@ -127,6 +127,9 @@ func (t *inodes) aliases(yield func(fileID, uint64) bool) {
 func (t *inodes) restore(id fileID, n uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if n <= 1 || n >= firstOwn<<1 {
+		return // not one of ours
+	}
 	t.next = max(t.next, n)
 	t.bindLocked(n, id)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"syscall"
-	"time"
 )
 
 // Create makes a regular file and opens it. With O_EXCL it is made on the
@@ -144,7 +143,8 @@ func (c *Cache) Link(ctx context.Context, path string, ino uint64, link string) 
 	if c.taken(link) {
 		return Entry{}, syscall.EEXIST
 	}
-	if f := c.byNumber(ino); f != nil {
+	if f := c.hold(ino); f != nil {
+		defer f.release()
 		return c.linkOpen(ctx, f, link)
 	}
 	was, err := c.entry(ctx, path)
@@ -283,25 +283,24 @@ func (f *File) rebound(a Attr) {
 
 // Unlink removes a name. A file that is open stays usable by its handles.
 func (c *Cache) Unlink(ctx context.Context, path string) error {
-	f := c.liveAt(path)
-	if f == nil {
-		return c.unlinkClosed(ctx, path)
-	}
 	leave, err := c.names.share(ctx)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	unlock, err := f.lock(ctx)
+	unlock, err := c.lockNames(ctx, path, path)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	return c.unlinkOpen(ctx, f, path)
+	if f := c.liveAt(path); f != nil {
+		return c.unlinkOpen(ctx, f, path)
+	}
+	return c.unlinkClosed(ctx, path)
 }
 
 func (c *Cache) unlinkClosed(ctx context.Context, path string) error {
-	e, k := c.tree.lookup(path, time.Time{}, time.Time{})
+	a, k := c.tree.last(path)
 	if err := c.remote.Remove(ctx, path); err != nil {
 		return c.failed(err, path)
 	}
@@ -311,16 +310,23 @@ func (c *Cache) unlinkClosed(ctx context.Context, path string) error {
 		c.lost(ctx, f, f.baseAttr())
 		return nil
 	}
-	if k != known {
-		return nil
-	}
-	if linked(e.Attr) {
-		c.tree.expireLinks(idOf(e.Attr))
-		return nil
-	}
-	c.disk.drop(idOf(e.Attr))
-	c.ino.gone(c.ino.number(idOf(e.Attr)))
+	c.dropped(a, k)
 	return nil
+}
+
+// dropped takes in that a name is gone which nobody has open, by what was
+// last known of it.
+func (c *Cache) dropped(a Attr, k knowledge) {
+	switch {
+	case k == absent:
+	case k == unknown: // it may have been a name of any file
+		c.tree.expireAllLinks()
+	case linked(a):
+		c.tree.expireLinks(idOf(a))
+	default:
+		c.disk.drop(idOf(a))
+		c.ino.gone(c.ino.number(idOf(a)))
+	}
 }
 
 // unlinkOpen removes a name of a file that is open or dirty.
@@ -361,7 +367,10 @@ func (c *Cache) lost(ctx context.Context, f *File, base Attr) {
 	if base.Nlink > 1 {
 		c.tree.expireLinks(idOf(base))
 	}
-	for other := f.path(); base.Nlink > 1 && other != ""; other = f.path() {
+	for _, other := range f.names() {
+		if base.Nlink <= 1 {
+			break
+		}
 		e, err := c.stat(ctx, other)
 		if err == nil && idOf(e.Attr) == idOf(base) {
 			f.rebound(e.Attr)
@@ -390,14 +399,14 @@ func (c *Cache) Rmdir(ctx context.Context, path string) error {
 			return syscall.ENOTEMPTY
 		}
 	}
-	e, k := c.known(path)
+	a, k := c.tree.last(path)
 	if err := c.remote.Rmdir(ctx, path); err != nil {
 		return c.failed(err, path)
 	}
 	c.tree.remove(path)
 	c.changed(path)
 	if k == known {
-		c.ino.gone(c.ino.number(idOf(e.Attr)))
+		c.ino.gone(c.ino.number(idOf(a)))
 	}
 	return nil
 }

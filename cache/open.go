@@ -172,6 +172,9 @@ const fetches = 5
 func (f *File) fetch(ctx context.Context, a Attr) error {
 	for range fetches {
 		stamp, at, path := f.c.tree.stamp(), time.Now(), f.path()
+		if path == "" {
+			return syscall.ESTALE // removed meanwhile
+		}
 		o, got, racy, err := f.c.fetch(ctx, path, a)
 		if err == nil {
 			f.c.tree.learn(path, stamp, Entry{Attr: got}, at)

@@ -38,12 +38,17 @@ func (c *Cache) Rename(ctx context.Context, from, to string, flags uint32) error
 // are once they are locked.
 func (c *Cache) lockNames(ctx context.Context, from, to string) (func(), error) {
 	for {
-		a, b := c.liveAt(from), c.liveAt(to)
+		a, b := c.holdAt(from), c.holdAt(to)
 		unlock, err := lockAll(ctx, a, b)
-		if err != nil || c.liveAt(from) == a && c.liveAt(to) == b {
-			return unlock, err
+		if err != nil {
+			letGo(a, b)
+			return nil, err
 		}
-		unlock()
+		done := func() { unlock(); letGo(a, b) }
+		if c.liveAt(from) == a && c.liveAt(to) == b {
+			return done, nil
+		}
+		done()
 	}
 }
 
@@ -88,7 +93,7 @@ func (c *Cache) rename(ctx context.Context, from, to string, flags uint32) error
 		}
 	}
 	old, known1 := c.known(from)
-	over, known2 := c.known(to)
+	over, known2 := c.tree.last(to)
 	a, err := c.remote.Rename(ctx, from, to, flags)
 	if err != nil {
 		return c.failed(err, from, to)
@@ -123,21 +128,13 @@ func (f *File) baseAttr() Attr {
 
 // replaced takes in that a rename has given the name of what was there to the
 // file of a number.
-func (c *Cache) replaced(ctx context.Context, over Entry, k knowledge, to string, ino uint64) {
+func (c *Cache) replaced(ctx context.Context, over Attr, k knowledge, to string, ino uint64) {
 	if dst := c.liveAt(to); dst != nil && dst.ino != ino {
 		c.unname(to)
 		c.lost(ctx, dst, dst.baseAttr())
 		return
 	}
-	if k != known {
-		return
-	}
-	if linked(over.Attr) {
-		c.tree.expireLinks(idOf(over.Attr))
-		return
-	}
-	c.disk.drop(idOf(over.Attr))
-	c.ino.gone(c.ino.number(idOf(over.Attr)))
+	c.dropped(over, k)
 }
 
 // exchanged takes in that two names were swapped: nothing below them is

@@ -10,7 +10,8 @@ import (
 // Setattr changes attributes of a file. Those of one that is to be stored
 // anyway go with its store.
 func (c *Cache) Setattr(ctx context.Context, path string, ino uint64, ch Change) (Attr, error) {
-	if f := c.byNumber(ino); f != nil {
+	if f := c.hold(ino); f != nil {
+		defer f.release()
 		return f.setattr(ctx, ch)
 	}
 	was, k := c.tree.lookup(path, time.Time{}, time.Time{})

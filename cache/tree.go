@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"strings"
 	"sync"
 	"syscall"
@@ -79,15 +80,24 @@ func (t *tree) lookup(path string, since, gone time.Time) (Entry, knowledge) {
 	return Entry{}, stale
 }
 
-// peek is what was last learned of a path, however old.
-func (t *tree) peek(path string) (Attr, bool) {
+// last is what was last learned of a path, however old.
+func (t *tree) last(path string) (Attr, knowledge) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	_, n, _ := t.findLocked(path)
-	if n == nil || n.attr.Ino == 0 {
-		return Attr{}, false
+	dir, n, _ := t.findLocked(path)
+	switch {
+	case n != nil && n.attr.Ino != 0:
+		return n.attr, known
+	case n == nil && dir != nil && !dir.full.IsZero():
+		return Attr{}, absent
 	}
-	return n.attr, true
+	return Attr{}, unknown
+}
+
+// peek is the attributes that were last learned of a path.
+func (t *tree) peek(path string) (Attr, bool) {
+	a, k := t.last(path)
+	return a, k == known
 }
 
 // sameFile tells whether two paths are names of one file that has several,
@@ -221,7 +231,9 @@ func (t *tree) learnList(dir string, stamp uint64, self Entry, entries []Entry, 
 	if !t.currentLocked(n, stamp) {
 		return
 	}
-	n.attr, n.at = self.Attr, at
+	if above, _, _ := t.findLocked(dir); above == nil || t.currentLocked(above, stamp) {
+		n.attr, n.at = self.Attr, at
+	}
 	old := n.kids
 	n.kids = make(map[string]*node, len(entries))
 	for _, e := range entries {
@@ -240,13 +252,20 @@ func (t *tree) learnList(dir string, stamp uint64, self Entry, entries []Entry, 
 // one. What is known below a directory stays.
 func (t *tree) renewLocked(dir, was *node, e Entry, stamp uint64, at time.Time) *node {
 	k := &node{attr: e.Attr, target: e.Target, at: at, stamp: max(t.lost, dir.stamp)}
-	if was == nil || !isDir(e.Attr) || !sameNode(was, e) {
+	if !isDir(e.Attr) {
 		return k
 	}
-	k.kids, k.full, k.stamp = was.kids, was.full, was.stamp
-	if !t.currentLocked(k, stamp) {
-		k.at = time.Time{}
+	same := was != nil && sameNode(was, e)
+	if same {
+		k.stamp = was.stamp
 	}
+	if !t.currentLocked(k, stamp) {
+		k.at = time.Time{} // something in it has changed since
+	}
+	if !same {
+		return k
+	}
+	k.kids, k.full = was.kids, was.full
 	if t.listed.Remove(was) {
 		t.listed.Add(k, struct{}{})
 	}
@@ -304,7 +323,10 @@ func (t *tree) learn(path string, stamp uint64, e Entry, at time.Time) {
 	above, name := split(path)
 	dir := t.placeLocked(above)
 	n := dir.kids[name]
-	if !t.currentLocked(dir, stamp) || n != nil && !t.currentLocked(n, stamp) {
+	if n == nil {
+		n = &node{stamp: t.lost}
+	}
+	if !t.currentLocked(dir, stamp) || isDir(e.Attr) && !t.currentLocked(n, stamp) {
 		return
 	}
 	t.setLocked(dir, name, e, at)
@@ -328,6 +350,7 @@ func (t *tree) put(path string, e Entry) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if path == "" {
+		t.changeLocked(t.root)
 		t.root.attr, t.root.at = e.Attr, time.Now()
 		return
 	}
@@ -404,7 +427,7 @@ func (t *tree) expire(path string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	dir, n, _ := t.findLocked(path)
-	t.changeLocked(dir)
+	t.changeLocked(cmp.Or(dir, n)) // the root is in no directory
 	if n != nil {
 		n.at = time.Time{}
 	}
@@ -419,7 +442,7 @@ func (t *tree) forget(path string) {
 	if dir == nil {
 		return
 	}
-	dir.full = time.Time{}
+	dir.full, dir.at = time.Time{}, time.Time{}
 	if n != nil {
 		delete(dir.kids, name)
 		t.dropLocked(n)
@@ -442,10 +465,21 @@ func (t *tree) expireLinks(id fileID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.links) >= maxLinks {
-		clear(t.links)
-		t.allLinks = time.Now()
+		t.expireAllLinksLocked()
 	}
 	t.links[id] = time.Now()
+}
+
+// expireAllLinks says so of all such files.
+func (t *tree) expireAllLinks() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.expireAllLinksLocked()
+}
+
+func (t *tree) expireAllLinksLocked() {
+	clear(t.links)
+	t.allLinks = time.Now()
 }
 
 // otherName finds another known name of a file.

@@ -171,6 +171,7 @@ func (m *model) answer(i int) {
 // step makes one operation of two bytes, on paths of at most three names.
 func (m *model) step(op, arg byte, other byte) {
 	p, q := pathOf(arg), pathOf(other)
+	m.t.Logf("%2d %s %s", op%12, p, q)
 	switch op % 12 {
 	case 0:
 		m.add(p, syscall.S_IFDIR)

@@ -42,7 +42,9 @@ func (f *File) writeAt(p []byte, off int64, atEnd bool) (int, error) {
 		return 0, err
 	}
 	n, err := f.obj.f.WriteAt(p, off)
-	f.attr.Size = max(f.attr.Size, off+int64(n))
+	if n > 0 { // else the offset does not count
+		f.attr.Size = max(f.attr.Size, off+int64(n))
+	}
 	return n, err
 }
 

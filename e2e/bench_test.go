@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -28,13 +29,14 @@ var _ = role("fsops", func([]string) int {
 // bench is a mount and a plain directory side by side, with processes that do
 // operations in both.
 type bench struct {
-	t      *testing.T
-	c      randomCase
-	m      *mounted
-	plain  string
-	procs  []*fsops.Process
-	tries  int
-	broken bool // an operation hangs: nothing more can be tried
+	t     *testing.T
+	c     randomCase
+	m     *mounted
+	plain string
+	procs []*fsops.Process
+	tries int
+
+	hanging atomic.Bool // an operation does not end: nothing more can be tried
 }
 
 // difference is the operation that ended differently, or else the state at
@@ -94,21 +96,69 @@ func (b *bench) try(ops []fsops.Op) *difference {
 	}
 	name := fmt.Sprint("try", b.tries)
 	b.tries++
-	plain := filepath.Join(b.plain, name)
-	for _, dir := range []string{b.m.path(name), plain} {
-		if err := os.Mkdir(dir, 0o755); err != nil {
+	s := fsops.Setup{Tested: b.m.path(name), Plain: filepath.Join(b.plain, name), Whole: b.c.whole}
+	b.mkdir(s)
+	b.begin(s)
+	if d := b.run(s, ops); d != nil {
+		b.begin(s) // closes what is open
+		return d
+	}
+	return b.final(s, len(ops))
+}
+
+func (b *bench) mkdir(s fsops.Setup) {
+	for _, dir := range []string{s.Tested, s.Plain} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
 			b.t.Fatal(err)
 		}
 	}
-	setup := fsops.Setup{Tested: b.m.path(name), Plain: plain, Whole: b.c.whole}
-	b.begin(setup)
+}
+
+func (b *bench) run(s fsops.Setup, ops []fsops.Op) *difference {
+	if b.c.together {
+		return b.together(s, ops)
+	}
 	for i, op := range ops {
-		if d := b.step(setup, i, op); d != nil {
-			b.begin(setup) // closes what is open
+		if d := b.step(s, i, op); d != nil {
 			return d
 		}
 	}
-	return b.final(setup, len(ops))
+	return nil
+}
+
+// together has the processes do their operations at the same time, each below
+// a directory of its own: what they do must not depend on the others.
+func (b *bench) together(s fsops.Setup, ops []fsops.Op) *difference {
+	found := make(chan *difference, len(b.procs))
+	for n, p := range b.procs {
+		own := s
+		own.Tested, own.Plain = filepath.Join(s.Tested, fmt.Sprint(n)), filepath.Join(s.Plain, fmt.Sprint(n))
+		b.mkdir(own)
+		if err := p.Begin(own); err != nil {
+			b.hangs(err)
+		}
+		go func() { found <- b.alone(own, n, ops) }()
+	}
+	var first *difference
+	for range b.procs {
+		if d := <-found; first == nil {
+			first = d
+		}
+	}
+	return first
+}
+
+// alone does the operations of one process.
+func (b *bench) alone(s fsops.Setup, proc int, ops []fsops.Op) *difference {
+	for i, op := range ops {
+		if op.Proc != proc {
+			continue
+		}
+		if d := b.step(s, i, op); d != nil {
+			return d
+		}
+	}
+	return nil
 }
 
 // shrink makes a failing sequence as short as it can in a while.
@@ -116,12 +166,12 @@ func (b *bench) shrink(ops []fsops.Op) []fsops.Op {
 	until := time.Now().Add(shrinkTime())
 	return fsops.Shrink(ops,
 		func(some []fsops.Op) bool { return b.try(some) != nil },
-		func() bool { return b.broken || time.Now().After(until) })
+		func() bool { return b.hanging.Load() || time.Now().After(until) })
 }
 
 func (b *bench) begin(s fsops.Setup) {
 	for _, p := range b.procs {
-		if err := p.Begin(s); err != nil && !b.broken {
+		if err := p.Begin(s); err != nil && !b.hanging.Load() {
 			b.hangs(err)
 		}
 	}
@@ -150,7 +200,7 @@ func (b *bench) step(s fsops.Setup, i int, op fsops.Op) *difference {
 
 // hangs has the program say where it is, and ends it.
 func (b *bench) hangs(err error) {
-	b.broken = true
+	b.hanging.Store(true)
 	b.t.Errorf("hangs: %v", err)
 	syscall.Kill(b.m.Pid(), syscall.SIGQUIT)
 }

@@ -83,6 +83,7 @@ func newDir(t testing.TB, below string) string {
 	t.Helper()
 	if below == "" {
 		below = t.TempDir()
+		chmod(t, filepath.Dir(below), 0o755)
 	}
 	dir, err := os.MkdirTemp(below, "e2e-")
 	if err == nil {

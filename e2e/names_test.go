@@ -48,10 +48,11 @@ func TestHostileNames(t *testing.T) {
 			}
 			wantNames(t, m.Point, names)
 			for i, name := range names {
+				if len(name) == 2 && i%8 > 0 {
+					continue // of those with one odd byte few: the first of all has each
+				}
 				wantFile(t, m.path(name), fmt.Sprint("of the host ", i))
-			}
-			for i, name := range names {
-				if len(name) != 2 { // of those with one odd byte few: all of it has all of them
+				if len(name) != 2 {
 					useName(t, m, name, fmt.Sprint("of ours ", i))
 				}
 			}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/hanwen/go-fuse/v2/posixtest"
 	"golang.org/x/sys/unix"
@@ -31,7 +32,7 @@ func TestPosix(t *testing.T) {
 			if instead := posixExceptions[name]; instead != nil {
 				test = instead
 			}
-			m := mountAt(t, srv, mountOptions{})
+			m := mountAt(t, srv, mountOptions{patience: 5 * time.Minute}) // some do thousands of things
 			t.Cleanup(func() {
 				if t.Skipped() {
 					t.Error("skipped: an exception without a reason")

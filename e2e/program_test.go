@@ -89,9 +89,19 @@ func (p *program) wait(limit time.Duration) error {
 	return errors.New("it did not end by itself")
 }
 
+// kill ends the program, and what it may have waited for in its own mount.
 func (p *program) kill() {
 	p.cmd.Process.Kill()
-	<-p.done
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		for _, word := range p.cmd.Args {
+			if mountLine(word) != "" {
+				exec.Command("umount", "-f", word).Run() // aborts the connection, busy or not
+			}
+		}
+		<-p.done
+	}
 }
 
 func (p *program) ended() bool {

@@ -68,7 +68,6 @@ func refusals(t *testing.T) []refusal {
 	t.Helper()
 	srv := scptest.Start(t)
 	writeFile(t, filepath.Join(srv.Home, "file"), "")
-	mkdir(t, filepath.Join(srv.Home, "locked"))
 	point, cache := newDir(t, ""), newDir(t, "")
 	file := filepath.Join(newDir(t, ""), "file")
 	writeFile(t, file, "")
@@ -112,12 +111,16 @@ func serverRefusals(t *testing.T, at func(*scptest.Server, string, string, ...st
 	}
 }
 
-// deadMount is one whose program was killed.
+// deadMount is one whose program was killed. It is in the background so that
+// it has surely come up: while it does, it looks into its own mount, and whoever
+// is killed in the middle of that waits for himself.
 func deadMount(t *testing.T) string {
 	t.Helper()
-	m := mountAt(t, scptest.Start(t), mountOptions{})
-	syscall.Kill(m.Pid(), syscall.SIGKILL)
-	m.program.wait(patience) // killed: the state says nothing
+	m := mountAt(t, scptest.Start(t), mountOptions{background: true})
+	if err := syscall.Kill(m.Pid(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	waitUntil(t, "the killed process is gone", func() bool { return m.Pid() == 0 })
 	t.Cleanup(func() { m.fusermount("-u") })
 	return m.Point
 }

@@ -204,13 +204,26 @@ func TestCutAnywhere(t *testing.T) {
 		r.write(t, fmt.Sprint(i), "x")
 	}
 	for i := range 60 {
-		r.stat(t, "")
+		r.connects(t)
 		direction := []scptest.Direction{scptest.Up, scptest.Down}[i%2]
 		link.CutAfter(rand.Int64N(12000), direction)
 		r.wantRightOrNothing(t, i, contents)
 		link.CutAfter(1<<40, direction)
 	}
 	r.awaitNoUploads(t)
+}
+
+// connects waits until an operation succeeds. One that meets a connection
+// which breaks while it is being made may last its whole time limit.
+func (r *remote) connects(t *testing.T) {
+	t.Helper()
+	var err error
+	for range 3 {
+		if _, err = r.Stat(t.Context(), ""); err == nil {
+			return
+		}
+	}
+	t.Fatalf("it does not connect again: %v", err)
 }
 
 func (r *remote) wantRightOrNothing(t *testing.T, i int, contents string) {

@@ -40,6 +40,7 @@ func init() {
 
 		"map":      {4, args("slot slot2 off len"), (*Executor).mmap},
 		"mapwrite": {5, args("slot off len"), (*Executor).mapWrite},
+		"mapsave":  {3, args("slot off len"), (*Executor).mapSave},
 		"mapread":  {3, args("slot off len"), (*Executor).mapRead},
 		"msync":    {2, args("slot"), (*Executor).msync},
 		"unmap":    {4, args("slot"), (*Executor).unmap},

@@ -25,11 +25,27 @@ func (e *Executor) withMap(op Op, do func(b []byte) string) string {
 }
 
 // mapWrite writes the pages one after the other, up to the first that is
-// behind the end of the file.
+// behind the end of the file. When the file gets its new time for that is the
+// file system's own affair until msync.
 func (e *Executor) mapWrite(op Op) string {
-	return e.withMap(op, func(b []byte) string {
+	result := e.withMap(op, func(b []byte) string {
 		copy(b, pattern(op.Seed, int64(len(b))))
 		return "ok"
+	})
+	return result + ", " + e.msync(op)
+}
+
+// mapSave writes to a mapping that outlives the file's last descriptor.
+func (e *Executor) mapSave(op Op) string {
+	return e.withFd(op.Slot, func(fd int) string {
+		b, err := unix.Mmap(fd, op.Off&^4095, int(op.Len)+1, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+		if err != nil {
+			return said(err)
+		}
+		early := guarded(func() string { return count(copy(b, pattern(op.Seed, op.Len/2)), nil) })
+		closed := e.close(op)
+		late := guarded(func() string { return count(copy(b, pattern(op.Seed, op.Len)), nil) })
+		return early + ", " + closed + ", " + late + ", " + said(unix.Munmap(b))
 	})
 }
 

@@ -94,27 +94,6 @@ func allZero(p []byte) bool {
 	return true
 }
 
-// copyObject copies the first size bytes of an object on the local disk,
-// without moving data where its file system can share them.
-func (d *disk) copyObject(from *object, size int64) (*object, error) {
-	to, err := d.create()
-	if err != nil {
-		return nil, err
-	}
-	if err := copyRange(to.f, from.f, size); err != nil {
-		d.discard(to)
-		return nil, err
-	}
-	return to, nil
-}
-
-func copyRange(to, from *os.File, size int64) error {
-	if _, err := io.Copy(io.NewOffsetWriter(to, 0), io.NewSectionReader(from, 0, size)); err != nil {
-		return err
-	}
-	return to.Truncate(size)
-}
-
 // discard removes an object that nobody refers to.
 func (d *disk) discard(o *object) {
 	o.close()

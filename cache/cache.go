@@ -294,7 +294,9 @@ func (c *Cache) fetchList(ctx context.Context, dir string) ([]Entry, error) {
 func (c *Cache) listing(dir string) string { return fmt.Sprint(c.tree.movedAt(), "/", dir) }
 
 // changed says that we have changed something in a directory: a listing
-// under way may not know of it, and is not for those who ask from now on.
+// under way may not know of it, and is not for those who ask from now on. To
+// be called before the tree is told: who sees the change there must not be
+// given such a listing any more.
 func (c *Cache) changed(paths ...string) {
 	for _, p := range paths {
 		dir, _ := split(p)

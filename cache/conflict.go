@@ -33,8 +33,8 @@ func (f *File) conflict(ctx context.Context, path string, u Upload) error {
 		f.rebase(now.Attr)
 		return f.storeLocked(ctx)
 	}
-	f.c.tree.expire(path)
 	f.c.changed(path)
+	f.c.tree.expire(path)
 	f.c.log.Warn("a file was changed here and on the host", "path", path)
 	switch f.c.o.Conflict {
 	case Local:

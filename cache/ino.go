@@ -102,6 +102,17 @@ func (t *inodes) gone(n uint64) {
 	t.taken[n] = fileID{}
 }
 
+// leave says that a file is about to lose its inode on the host, which may
+// give that to another file before we hear that it is done: from now on it is
+// not the file's. If it is not done after all, stay takes it back.
+func (t *inodes) leave(n uint64, a Attr) (stay func()) {
+	if a.Ino == 0 || linked(a) {
+		return func() {}
+	}
+	t.gone(n)
+	return func() { t.bind(n, idOf(a)) }
+}
+
 // forget says that nobody here remembers the number: if its file is gone it
 // can be given to another.
 func (t *inodes) forget(n uint64) {

@@ -24,8 +24,8 @@ func (c *Cache) Create(ctx context.Context, path string, flags int, mode uint32)
 		if base, err = c.remote.Create(ctx, path, mode); err != nil {
 			return nil, c.failed(err, path)
 		}
-		c.tree.put(path, Entry{Attr: base})
 		c.changed(path)
+		c.tree.put(path, Entry{Attr: base})
 	} else if _, err := c.entry(ctx, path); err == nil {
 		return nil, syscall.EEXIST
 	} else if !isGone(err) {
@@ -59,19 +59,27 @@ func (c *Cache) created(path string, flags int, mode uint32, base Attr) (*Handle
 	if err != nil {
 		return nil, err
 	}
-	ino := uint64(0)
-	if base.Ino != 0 {
-		ino = c.ino.number(idOf(base))
-	} else {
-		ino = c.ino.fresh()
-	}
 	h := newHandle(flags)
-	h.f = c.acquire(ino, path)
+	h.f = c.acquire(c.newNumber(base), path)
 	if err := h.f.begin(o, base, mode); err != nil {
 		h.f.release()
 		return nil, err
 	}
 	return h, nil
+}
+
+// newNumber is the inode number of a file that we have made just now. An open
+// file that has it must have lost its inode on the host.
+func (c *Cache) newNumber(a Attr) uint64 {
+	if a.Ino == 0 {
+		return c.ino.fresh()
+	}
+	n := c.ino.number(idOf(a))
+	if c.byNumber(n) != nil {
+		c.ino.gone(n)
+		n = c.ino.number(idOf(a))
+	}
+	return n
 }
 
 // begin makes an object the contents of a new file. One that the host does
@@ -119,21 +127,22 @@ func (c *Cache) made(path, target string, make func() (Attr, error)) (Entry, err
 	if err != nil {
 		return Entry{}, c.failed(err, path)
 	}
+	c.newNumber(a)
 	e := Entry{Target: target, Attr: a}
-	c.tree.put(path, e)
 	c.changed(path)
+	c.tree.put(path, e)
 	return c.out(path, e), nil
 }
 
 // failed is the error of a change that the host refused: what we know of
 // the name may be the reason, and is not believed any longer.
 func (c *Cache) failed(err error, paths ...string) error {
+	c.changed(paths...)
 	for _, p := range paths {
 		c.tree.expire(p)
 		if isGone(err) || errors.Is(err, syscall.EEXIST) || errors.Is(err, syscall.ENOTEMPTY) {
 			c.tree.forget(p)
 		}
-		c.changed(p)
 	}
 	return err
 }
@@ -161,12 +170,12 @@ func (c *Cache) Link(ctx context.Context, path string, ino uint64, link string) 
 
 // linked takes in a new name of a file.
 func (c *Cache) linked(path, link string, e Entry) Entry {
+	c.changed(path, link)
 	c.tree.expireLinks(idOf(e.Attr))
 	c.tree.put(link, e)
 	if path != "" {
 		c.tree.put(path, e)
 	}
-	c.changed(path, link)
 	return c.out(link, e)
 }
 
@@ -301,11 +310,13 @@ func (c *Cache) Unlink(ctx context.Context, path string) error {
 
 func (c *Cache) unlinkClosed(ctx context.Context, path string) error {
 	a, k := c.tree.last(path)
+	stay := c.leave(a, k)
 	if err := c.remote.Remove(ctx, path); err != nil {
+		stay()
 		return c.failed(err, path)
 	}
-	c.tree.remove(path)
 	c.changed(path)
+	c.tree.remove(path)
 	if f := c.unname(path); f != nil { // opened meanwhile
 		c.lost(ctx, f, f.baseAttr())
 		return nil
@@ -325,8 +336,16 @@ func (c *Cache) dropped(a Attr, k knowledge) {
 		c.tree.expireLinks(idOf(a))
 	default:
 		c.disk.drop(idOf(a))
-		c.ino.gone(c.ino.number(idOf(a)))
 	}
+}
+
+// leave is that of the inode numbers, for who is about to take a name from a
+// file that is not open, by what was last known of it.
+func (c *Cache) leave(a Attr, k knowledge) (stay func()) {
+	if k == absent || k == unknown {
+		return func() {}
+	}
+	return c.ino.leave(c.ino.number(idOf(a)), a)
 }
 
 // unlinkOpen removes a name of a file that is open or dirty.
@@ -338,12 +357,14 @@ func (c *Cache) unlinkOpen(ctx context.Context, f *File, path string) error {
 		if err := c.keepName(ctx, f, base, path); err != nil {
 			return err
 		}
+		stay := c.ino.leave(f.ino, base)
 		if err := c.remote.Remove(ctx, path); err != nil {
+			stay()
 			return c.failed(err, path)
 		}
 	}
-	c.tree.remove(path)
 	c.changed(path)
+	c.tree.remove(path)
 	c.unname(path)
 	c.lost(ctx, f, base)
 	return nil
@@ -367,20 +388,8 @@ func (c *Cache) lost(ctx context.Context, f *File, base Attr) {
 	if base.Nlink > 1 {
 		c.tree.expireLinks(idOf(base))
 	}
-	for _, other := range f.names() {
-		if base.Nlink <= 1 {
-			break
-		}
-		e, err := c.stat(ctx, other)
-		if err == nil && idOf(e.Attr) == idOf(base) {
-			f.rebound(e.Attr)
-			f.renote()
-			return
-		}
-		if err != nil && !isGone(err) {
-			return // it may have it still
-		}
-		c.unname(other) // it was a name of the file once
+	if base.Nlink > 1 && c.remains(ctx, f, base) {
+		return
 	}
 	if f.path() == "" {
 		c.ino.gone(f.ino)
@@ -392,6 +401,24 @@ func (c *Cache) lost(ctx context.Context, f *File, base Attr) {
 	}
 }
 
+// remains tells whether a file still has one of the names that it is known
+// by. Others may have been its names once.
+func (c *Cache) remains(ctx context.Context, f *File, base Attr) bool {
+	for _, name := range f.names() {
+		e, err := c.stat(ctx, name)
+		if err == nil && idOf(e.Attr) == idOf(base) {
+			f.rebound(e.Attr)
+			f.renote()
+			return true
+		}
+		if err != nil && !isGone(err) {
+			return true // perhaps
+		}
+		c.unname(name)
+	}
+	return false
+}
+
 // Rmdir removes an empty directory.
 func (c *Cache) Rmdir(ctx context.Context, path string) error {
 	for _, f := range c.liveIn(path) {
@@ -399,14 +426,12 @@ func (c *Cache) Rmdir(ctx context.Context, path string) error {
 			return syscall.ENOTEMPTY
 		}
 	}
-	a, k := c.tree.last(path)
+	stay := c.leave(c.tree.last(path))
 	if err := c.remote.Rmdir(ctx, path); err != nil {
+		stay()
 		return c.failed(err, path)
 	}
-	c.tree.remove(path)
 	c.changed(path)
-	if k == known {
-		c.ino.gone(c.ino.number(idOf(a)))
-	}
+	c.tree.remove(path)
 	return nil
 }

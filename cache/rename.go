@@ -94,23 +94,33 @@ func (c *Cache) rename(ctx context.Context, from, to string, flags uint32) error
 	}
 	old, known1 := c.known(from)
 	over, known2 := c.tree.last(to)
+	same := src != nil && src == dst || c.tree.sameFile(from, to)
+	stay := func() {}
+	if flags == 0 && !same {
+		stay = c.makeWay(dst, over, known2)
+	}
 	a, err := c.remote.Rename(ctx, from, to, flags)
 	if err != nil {
+		stay()
 		return c.failed(err, from, to)
 	}
-	defer c.changed(from, to)
+	c.changed(from, to)
 	if flags&Exchange != 0 {
 		c.exchanged(from, to)
 		return nil
 	}
-	if src != nil && src == dst || c.tree.sameFile(from, to) {
+	if linked(a) && (same || known2 == unknown && c.remainsAt(ctx, from)) {
 		return nil // two names of one file: rename(2) does nothing
 	}
 	if linked(a) {
 		c.tree.expireLinks(idOf(a)) // before the one name that is known anew
 	}
 	c.tree.move(from, to, a)
-	c.replaced(ctx, over, known2, to, c.ino.number(idOf(a)))
+	ino := c.ino.number(idOf(a))
+	if src != nil {
+		ino = src.ino
+	}
+	c.replaced(ctx, over, known2, to, ino)
 	c.renamed(from, to, false)
 	if src != nil {
 		src.rebound(a)
@@ -118,6 +128,20 @@ func (c *Cache) rename(ctx context.Context, from, to string, flags uint32) error
 		c.disk.rebind(old.Attr, a)
 	}
 	return nil
+}
+
+// remainsAt asks the host whether it still has a name.
+func (c *Cache) remainsAt(ctx context.Context, path string) bool {
+	_, err := c.stat(ctx, path)
+	return !isGone(err)
+}
+
+// makeWay is leave for what a rename is about to replace.
+func (c *Cache) makeWay(dst *File, over Attr, k knowledge) (stay func()) {
+	if dst != nil {
+		return c.ino.leave(dst.ino, dst.baseAttr())
+	}
+	return c.leave(over, k)
 }
 
 func (f *File) baseAttr() Attr {
@@ -140,6 +164,6 @@ func (c *Cache) replaced(ctx context.Context, over Attr, k knowledge, to string,
 // exchanged takes in that two names were swapped: nothing below them is
 // known any more, and what is open below has moved.
 func (c *Cache) exchanged(from, to string) {
-	c.renamed(from, to, true)
 	c.tree.exchanged(from, to)
+	c.renamed(from, to, true)
 }

@@ -27,6 +27,7 @@ func (c *Cache) Setattr(ctx context.Context, path string, ino uint64, ch Change)
 
 // reattributed takes in new attributes of a file.
 func (c *Cache) reattributed(path string, e Entry) Attr {
+	c.changed(path)
 	if linked(e.Attr) {
 		c.tree.expireLinks(idOf(e.Attr))
 	}
@@ -34,7 +35,6 @@ func (c *Cache) reattributed(path string, e Entry) Attr {
 	if e.Attr.Mode&syscall.S_IFMT == syscall.S_IFLNK && e.Target == "" {
 		c.tree.expire(path) // where it points is not known
 	}
-	c.changed(path)
 	return c.out(path, e).Attr
 }
 

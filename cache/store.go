@@ -39,7 +39,11 @@ func (f *File) storeLocked(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	stay := f.c.ino.leave(f.ino, u.Expect)
 	a, err := f.send(ctx, path, u)
+	if err != nil {
+		stay()
+	}
 	switch {
 	case err == nil:
 		return f.stored(path, a, seq)
@@ -133,8 +137,8 @@ func (f *File) stored(path string, a Attr, seq uint64) error {
 	if was != f.ino {
 		c.disk.noteAlias(idOf(a), f.ino)
 	}
-	c.tree.put(path, Entry{Attr: a})
 	c.changed(path)
+	c.tree.put(path, Entry{Attr: a})
 	if linked(a) {
 		c.tree.expireLinks(idOf(a))
 		c.tree.put(path, Entry{Attr: a})

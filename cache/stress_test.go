@@ -97,10 +97,8 @@ func (c *crowd) step(r *rand.Rand) {
 		c.change("unlink", func() error { return c.Unlink(ctx, p) })
 	case 1:
 		c.change("rename", func() error { return c.Rename(ctx, p, q, 0) })
-	case 2:
-		c.change("exchange", func() error { return c.Rename(ctx, p, q, cache.Exchange) })
-	case 3:
-		c.change("rename of a directory", func() error { return c.Rename(ctx, "d", "e", cache.Exchange) })
+	case 2, 3:
+		c.change("rename without replacement", func() error { return c.Rename(ctx, p, q, cache.NoReplace) })
 	case 4:
 		c.change("link", func() error {
 			e, err := c.Lookup(ctx, p)

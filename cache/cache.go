@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -244,7 +245,7 @@ func (c *Cache) known(path string) (Entry, knowledge) {
 
 // Readdir lists a directory.
 func (c *Cache) Readdir(ctx context.Context, dir string) ([]Entry, error) {
-	now := time.Now()
+	now, live := time.Now(), c.liveIn(dir)
 	entries, ok := c.tree.list(dir, now.Add(-c.o.Timeouts.Stat), now.Add(-c.o.Timeouts.Dir))
 	if !ok {
 		var err error
@@ -252,7 +253,8 @@ func (c *Cache) Readdir(ctx context.Context, dir string) ([]Entry, error) {
 			return nil, err
 		}
 	}
-	return c.overlay(dir, entries), nil
+	maps.Copy(live, c.liveIn(dir))
+	return c.overlay(dir, entries, live), nil
 }
 
 // Stamp counts the changes that were made here. Taken before a Readdir it
@@ -326,17 +328,20 @@ func (c *Cache) out(path string, e Entry) Entry {
 }
 
 // overlay makes a listing of the host one of ours: with our inode numbers,
-// and with the files that the host does not have yet or not in this state.
-func (c *Cache) overlay(dir string, entries []Entry) []Entry {
-	live := c.liveIn(dir)
+// and with the files that the host does not have yet or not in this state, or
+// has got since it was asked: of those that were open before or after that.
+func (c *Cache) overlay(dir string, entries []Entry, live map[string]*File) []Entry {
 	all := make([]Entry, 0, len(entries)+len(live))
 	for _, e := range entries {
 		delete(live, e.Name)
 		all = append(all, c.out(join(dir, e.Name), e))
 	}
 	for name, f := range live {
-		if a, ok := f.authority(); ok {
+		path := join(dir, name)
+		if a, ok := f.authority(); ok && c.liveAt(path) == f {
 			all = append(all, Entry{Name: name, Attr: a})
+		} else if a, ok := c.tree.peek(path); ok {
+			all = append(all, c.out(path, Entry{Name: name, Attr: a}))
 		}
 	}
 	return all

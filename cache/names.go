@@ -60,6 +60,7 @@ func (c *Cache) created(path string, flags int, mode uint32, base Attr) (*Handle
 		return nil, err
 	}
 	h := newHandle(flags)
+	h.write = true // its close brings the file to the host, whatever it may do
 	h.f = c.acquire(c.newNumber(base), path)
 	if err := h.f.begin(o, base, mode); err != nil {
 		h.f.release()
@@ -220,15 +221,13 @@ func (c *Cache) linkFirst(ctx context.Context, f *File, link string) (Entry, err
 	}
 	f.addPath(link)
 	f.mu.Lock()
-	err := f.touchLocked()
+	f.dirty = true
 	f.mu.Unlock()
+	u, _, seq, err := f.upload()
 	if err == nil {
-		u, _, seq, uerr := f.upload()
-		if err = uerr; err == nil {
-			var a Attr
-			if a, err = f.send(ctx, link, u); err == nil {
-				err = f.stored(link, a, seq)
-			}
+		var a Attr
+		if a, err = f.send(ctx, link, u); err == nil {
+			err = f.stored(link, a, seq)
 		}
 	}
 	if err != nil {
@@ -321,19 +320,22 @@ func (c *Cache) unlinkClosed(ctx context.Context, path string) error {
 		c.lost(ctx, f, f.baseAttr())
 		return nil
 	}
-	c.dropped(a, k)
+	c.dropped(ctx, a, k)
 	return nil
 }
 
-// dropped takes in that a name is gone which nobody has open, by what was
-// last known of it.
-func (c *Cache) dropped(a Attr, k knowledge) {
+// dropped takes in that a name is gone under which nothing is open, by what
+// was last known of it.
+func (c *Cache) dropped(ctx context.Context, a Attr, k knowledge) {
 	switch {
 	case k == absent:
 	case k == unknown: // it may have been a name of any file
 		c.tree.expireAllLinks()
 	case linked(a):
 		c.tree.expireLinks(idOf(a))
+		if f := c.byNumber(c.ino.number(idOf(a))); f != nil {
+			c.remains(ctx, f, a) // and has one link less
+		}
 	default:
 		c.disk.drop(idOf(a))
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/scpfs/scpfs/cache"
@@ -61,41 +62,47 @@ func TestListingOfWhatCannotBeRead(t *testing.T) {
 }
 
 func TestManyWantOneListing(t *testing.T) {
-	w := newWorld(t)
-	w.mkdir("d")
-	w.put("d/f", "")
-	w.lookup("d")
-	w.fake.Reset()
-	there, release := w.host.Block("List", "d")
-	defer release()
-	var wg sync.WaitGroup
-	for range 10 {
-		wg.Go(func() { w.lookup("d/f") })
-	}
-	<-there
-	gone, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err := w.Lookup(gone, "d/f")
-	wantErr(t, "a lookup given up", err, syscall.EINTR)
-	release()
-	wg.Wait()
-	w.wantCalls("10 lookups", "List 1")
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.mkdir("d")
+		w.put("d/f", "")
+		w.lookup("d")
+		w.fake.Reset()
+		there, release := w.host.Block("List", "d")
+		defer release()
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() { w.lookup("d/f") })
+		}
+		<-there
+		synctest.Wait() // for all of them
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := w.Lookup(gone, "d/f")
+		wantErr(t, "a lookup given up", err, syscall.EINTR)
+		release()
+		wg.Wait()
+		w.wantCalls("10 lookups", "List 1")
+	})
 }
 
 func TestManyOpenOneFile(t *testing.T) {
-	w := newWorld(t)
-	w.put("f", "text")
-	w.lookup("f")
-	w.fake.Reset()
-	there, release := w.host.Block("Fetch", "f")
-	var wg sync.WaitGroup
-	for range 10 {
-		wg.Go(func() { w.want("f", "text") })
-	}
-	<-there
-	release()
-	wg.Wait()
-	w.wantCalls("10 opens", "Fetch 1")
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.put("f", "text")
+		w.lookup("f")
+		w.fake.Reset()
+		there, release := w.host.Block("Fetch", "f")
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() { w.want("f", "text") })
+		}
+		<-there
+		synctest.Wait() // for all of them
+		release()
+		wg.Wait()
+		w.wantCalls("10 opens", "Fetch 1")
+	})
 }
 
 func TestWaitForFetchEndsWithItsContext(t *testing.T) {

@@ -158,7 +158,7 @@ func (c *Cache) replaced(ctx context.Context, over Attr, k knowledge, to string,
 		c.lost(ctx, dst, dst.baseAttr())
 		return
 	}
-	c.dropped(over, k)
+	c.dropped(ctx, over, k)
 }
 
 // exchanged takes in that two names were swapped: nothing below them is

@@ -305,7 +305,9 @@ V() {
 		[ ! -d "$2" ] || { x='Is a directory'; return 1; }
 		t rm -f "$2" || return
 	fi
-	if [ "$e" != gnu ] && [ -L "$2" ] && [ -d "$2" ]; then # busybox would go there
+	if [ -L "$1" ] && [ -L "$2" ] && [ "$(v "$1")" = "$(v "$2")" ]; then return 0; fi
+	# busybox would go there, or not know what to make of it
+	if [ "$e" != gnu ] && [ -L "$2" ] && { [ -d "$2" ] || [ ! -e "$2" ]; }; then
 		[ ! -d "$1" ] || [ -L "$1" ] || { x='Not a directory'; return 1; }
 		t rm -f "$2" || return
 	fi

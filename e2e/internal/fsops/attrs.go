@@ -16,10 +16,11 @@ var typeNames = map[uint32]string{
 
 // describe is what of a file's attributes can be compared. The size of a
 // directory is its file system's own affair; so is its time, since a store
-// here makes and renames a file in it.
+// here makes and renames a file in it. What goes through a FIFO stays on this
+// machine, and so does the time of that.
 func (e *Executor) describe(st *unix.Stat_t) string {
 	s := fmt.Sprintf("%s %04o nlink %d owner %d:%d", typeNames[st.Mode&unix.S_IFMT], st.Mode&0o7777, st.Nlink, st.Uid, st.Gid)
-	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
+	if kind := st.Mode & unix.S_IFMT; kind == unix.S_IFDIR || kind == unix.S_IFIFO {
 		return s
 	}
 	return fmt.Sprintf("%s size %d mtime %s", s, st.Size, stamp(st.Mtim, e.whole))

@@ -62,7 +62,8 @@ func TestRandomOperations(t *testing.T) {
 	}
 }
 
-// seedsFor are new seeds each time, or the one that is to be repeated.
+// seedsFor are the same few seeds in the short form, new ones each time in the
+// long form, or the one that is to be repeated.
 func seedsFor(t *testing.T, n int) []uint64 {
 	if s := os.Getenv("SCPFS_SEED"); s != "" {
 		seed, err := strconv.ParseUint(s, 10, 64)
@@ -73,7 +74,10 @@ func seedsFor(t *testing.T, n int) []uint64 {
 	}
 	seeds := make([]uint64, n)
 	for i := range seeds {
-		seeds[i] = rand.Uint64N(1e9)
+		seeds[i] = uint64(i + 1)
+		if long {
+			seeds[i] = rand.Uint64N(1e9)
+		}
 	}
 	return seeds
 }

@@ -15,7 +15,9 @@ import (
 
 // killAll kills what list finds until it finds nothing any more. All are
 // stopped before the first is killed: one that forks in between would leave a
-// child whose parents are gone and which nothing leads to.
+// child whose parents are gone and which nothing leads to. A shell that waits
+// for its child to leave vfork(2) counts as stopped: it stays in state D when
+// the child is.
 func killAll(list func() []stat) error {
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) { // another's child has no event
 		found := list()
@@ -26,7 +28,7 @@ func killAll(list func() []stat) error {
 			return fmt.Errorf("processes survive being killed: %v", describe(found))
 		}
 		signal := syscall.SIGSTOP
-		if !slices.ContainsFunc(found, func(s stat) bool { return s.state != "T" }) {
+		if !slices.ContainsFunc(found, func(s stat) bool { return s.state != "T" && s.state != "D" }) {
 			signal = syscall.SIGKILL
 		}
 		for _, s := range found {

@@ -52,10 +52,18 @@ func (c *sshConn) Start(ctx context.Context, command string) (Session, error) {
 		reqs <-chan *ssh.Request
 		err  error
 	}
-	got := make(chan opened, 1)
+	got, left := make(chan opened), make(chan struct{})
+	defer close(left)
 	go func() {
 		ch, reqs, err := c.client.OpenChannel("session", nil)
-		got <- opened{ch, reqs, err}
+		select {
+		case got <- opened{ch, reqs, err}:
+		case <-left:
+			if err == nil {
+				go ssh.DiscardRequests(reqs)
+				ch.Close()
+			}
+		}
 	}()
 	select {
 	case o := <-got:
@@ -63,13 +71,11 @@ func (c *sshConn) Start(ctx context.Context, command string) (Session, error) {
 			return nil, openError(o.err)
 		}
 		return c.startSession(o.ch, o.reqs, command)
+	case <-c.done:
+		// OpenChannel never returns when it was called just as the
+		// connection ended: its channel came too late to be told.
+		return nil, syscall.ENOTCONN
 	case <-ctx.Done():
-		go func() {
-			if o := <-got; o.err == nil {
-				go ssh.DiscardRequests(o.reqs)
-				o.ch.Close()
-			}
-		}()
 		return nil, cause(ctx, ctx.Err())
 	}
 }

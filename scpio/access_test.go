@@ -159,7 +159,7 @@ func testFileSystems(t *testing.T, r *remote) {
 }
 
 func (r *remote) testFull(t *testing.T) {
-	for _, size := range []int{100 << 10, 2 << 20} {
+	for _, size := range []int{100 << 10, 2 << 20, 10 << 20} {
 		r.write(t, "outside", "x")
 		a, err := r.store(t.Context(), "small/file", "kept", scpio.Attr{})
 		check(t, err)

@@ -39,7 +39,7 @@ var answers = []struct {
 	{"fetch", "gnu", found("f", "", 5) + stream + found("f", "", 5) + end, fetch},
 	{"fetch", "stat", statted("81a4", "a", 5) + stream + statted("81a4", "a", 5) + end, fetch},
 	{"fetch many", "gnu", found("f", "/r/a", 5) + end + stream + found("f", "/r/a", 5) + end, fetchMany},
-	{"store", "gnu", "\x00\x00\x00\x00\x00" + found("f", "", 5) + end, store},
+	{"store", "gnu", found("f", "", 5) + end, store},
 	{"unlink", "gnu", end, func(ctx context.Context, c *scpio.Client) error { return c.Remove(ctx, "a") }},
 	{"statfs", "gnu", "1 2 3 4 5 6 7\n" + end, func(ctx context.Context, c *scpio.Client) error { _, err := c.Statfs(ctx, ""); return err }},
 }

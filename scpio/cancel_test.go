@@ -62,30 +62,31 @@ func testCancelFetch(t *testing.T, r *remote) {
 func testCancelStore(t *testing.T, r *remote) {
 	r.write(t, "file", "old")
 	have := r.stat(t, "file")
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	_, err := r.Store(ctx, "file", scpio.Upload{
-		Contents: &cancelling{left: largeSize / 2, cancel: cancel}, Size: largeSize, Mode: 0o644, Expect: have,
-	})
-	wantErrno(t, "cancelled store", err, syscall.EINTR)
-	r.awaitNames(t, "file")
-	await(t, "scp is gone", func() bool { return r.processes() == 0 })
-	if !same(r.attrOf(t, "file"), have) || r.read(t, "file") != "old" {
-		t.Error("the target was touched")
+	for _, size := range []int64{1 << 20, largeSize} { // the larger goes in pieces
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := r.Store(ctx, "file", scpio.Upload{
+			Contents: cancelling{size / 2, cancel}, Size: size, Mode: 0o644, Expect: have,
+		})
+		wantErrno(t, "cancelled store", err, syscall.EINTR)
+		r.awaitNames(t, "file")
+		await(t, "scp is gone", func() bool { return r.processes() == 0 })
+		if !same(r.attrOf(t, "file"), have) || r.read(t, "file") != "old" {
+			t.Error("the target was touched")
+		}
+		r.stat(t, "file")
+		cancel()
 	}
-	r.stat(t, "file")
 }
 
-// cancelling is contents that cancel their own store when half of them are
-// read.
+// cancelling is contents that cancel their own store when they are read from
+// an offset on.
 type cancelling struct {
-	left   int
+	at     int64
 	cancel func()
 }
 
-func (c *cancelling) Read(p []byte) (int, error) {
-	c.left -= len(p)
-	if c.left <= 0 {
+func (c cancelling) ReadAt(p []byte, off int64) (int, error) {
+	if off >= c.at {
 		c.cancel()
 	}
 	return len(p), nil

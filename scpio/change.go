@@ -84,12 +84,12 @@ func (c *Client) Mknod(ctx context.Context, path string, mode, rdev uint32) (Att
 
 // Remove removes a name that is not a directory's.
 func (c *Client) Remove(ctx context.Context, path string) error {
-	return c.silent(ctx, "unlink", path, "t rm "+c.arg(path)+";f $?")
+	return c.silent(ctx, "unlink", path, "remove rm "+c.arg(path))
 }
 
 // Rmdir removes an empty directory.
 func (c *Client) Rmdir(ctx context.Context, path string) error {
-	return c.silent(ctx, "rmdir", path, "t rmdir "+c.arg(path)+";f $?")
+	return c.silent(ctx, "rmdir", path, "remove rmdir "+c.arg(path))
 }
 
 // Link gives a file another name and returns its new attributes.
@@ -154,23 +154,18 @@ func parent(path string) string {
 	return path[:max(strings.LastIndexByte(path, '/'), 0)]
 }
 
-// Setattr changes attributes, in the order in which they would undo each
-// other least: the owner (which clears set-ID bits), the mode, the times.
+// Setattr changes attributes.
 func (c *Client) Setattr(ctx context.Context, path string, ch Change) (Attr, error) {
-	arg := c.arg(path)
-	var cmd []string
-	if o := owner(ch); o != "" {
-		cmd = append(cmd, "t chown "+c.noFollow()+o+" "+arg)
-	}
-	if ch.Mode != nil {
-		cmd = append(cmd, "c "+octal(*ch.Mode)+" "+arg)
-	}
-	cmd = append(cmd, c.touch(ch, arg)...)
-	if len(cmd) == 0 {
+	if ch == (Change{}) {
 		e, err := c.Stat(ctx, path)
 		return e.Attr, err
 	}
-	return c.change(ctx, "setattr", path, strings.Join(cmd, "&&")+";f $? "+arg)
+	mode := "''"
+	if ch.Mode != nil {
+		mode = octal(*ch.Mode)
+	}
+	return c.change(ctx, "setattr", path, fmt.Sprintf("setattr %s %s %s %s %s",
+		c.arg(path), quote(owner(ch)), mode, c.optionalDate(ch.Atime), c.optionalDate(ch.Mtime)))
 }
 
 func owner(ch Change) string {
@@ -184,27 +179,11 @@ func owner(ch Change) string {
 	return o
 }
 
-// touch are the commands that set times.
-func (c *Client) touch(ch Change, arg string) []string {
-	switch a, m := ch.Atime, ch.Mtime; {
-	case a != nil && m != nil && *a == *m:
-		return []string{"t touch -c " + c.noFollow() + "-d " + c.date(*m) + " " + arg}
-	case a != nil && m != nil:
-		return []string{"t touch -c " + c.noFollow() + "-a -d " + c.date(*a) + " " + arg, "t touch -c " + c.noFollow() + "-m -d " + c.date(*m) + " " + arg}
-	case a != nil:
-		return []string{"t touch -c " + c.noFollow() + "-a -d " + c.date(*a) + " " + arg}
-	case m != nil:
-		return []string{"t touch -c " + c.noFollow() + "-m -d " + c.date(*m) + " " + arg}
+func (c *Client) optionalDate(ns *int64) string {
+	if ns == nil {
+		return "''"
 	}
-	return nil
-}
-
-// noFollow is the option by which a change is one of a symbolic link itself.
-func (c *Client) noFollow() string {
-	if c.follow {
-		return ""
-	}
-	return "-h "
+	return c.date(*ns)
 }
 
 // date is a time as the host's touch takes it: with nanoseconds, or, by

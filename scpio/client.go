@@ -139,11 +139,16 @@ func (c *Client) exchange(ctx context.Context, ex exchange) error {
 		return err
 	}
 	defer c.pool.release(sh)
+	return c.on(ctx, sh, ex)
+}
+
+// on runs an exchange on a shell that the caller has.
+func (c *Client) on(ctx context.Context, sh *shell, ex exchange) error {
 	ctx, watch, cancel := watched(ctx, c.timeout)
 	defer cancel()
 	sh.watch = watch
 	stop := context.AfterFunc(ctx, sh.kill)
-	err = ex(sh)
+	err := ex(sh)
 	if !stop() || fatal(err) {
 		sh.kill()
 	}
@@ -198,6 +203,10 @@ func hostError(a answer) error {
 // statusChanged is how the library says that a file is not the expected
 // version.
 const statusChanged = 9
+
+// statusEnded is how it says that its shell has ended: bytes of an upload may
+// be left in front of the next command.
+const statusEnded = 8
 
 // watchdog ends a context when nothing has happened for a while.
 type watchdog struct {

@@ -65,7 +65,7 @@ func unasked(name string) error {
 // data are bad.
 func (r *Reader) ReadData(w io.Writer, size int64) error {
 	to := &stickyWriter{w: w}
-	if _, err := io.CopyN(to, r.br, size); err != nil {
+	if err := copyN(to, r.br, size); err != nil {
 		return cut(err)
 	}
 	status := r.ReadReply()
@@ -73,6 +73,20 @@ func (r *Reader) ReadData(w io.Writer, size int64) error {
 		return errors.Join(to.err, status)
 	}
 	return status
+}
+
+// copySize is the piece in which contents are read: more than a bufio.Reader
+// has, so that they need not pass through it.
+const copySize = 256 << 10
+
+// copyN is io.CopyN in pieces of copySize.
+func copyN(w io.Writer, r io.Reader, size int64) error {
+	buf := make([]byte, max(1, min(size, copySize)))
+	n, err := io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{io.LimitReader(r, size)}, buf)
+	if err == nil && n < size {
+		err = io.EOF
+	}
+	return err
 }
 
 // stickyWriter swallows what follows a failed write.

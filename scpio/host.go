@@ -21,6 +21,8 @@ type Host struct {
 	NanoTime bool          // touch takes fractions of a second
 	Exchange string        // how two names are swapped: "mv", a system call's number, or ""
 	dd       string        // "bytes" where dd can count in them
+	helper   string        // the numbers of the system calls that remote.pl makes, or ""
+	pieces   bool          // dd can put a piece of a stream in its place
 	Skew     time.Duration // the host's clock minus ours, at the least
 }
 
@@ -32,7 +34,7 @@ var ErrNoTools = errors.New("the host has neither GNU find nor a stat that knows
 
 // identify asks the host who it is, and tells every shell from then on.
 func (c *Client) identify(ctx context.Context, root string) error {
-	c.pool.set("e=;u=;w=;h=")
+	c.pool.set("e=;u=;w=;h=;a=")
 	dir := rootDir(root)
 	began := time.Now()
 	return c.retry(ctx, "open", dir, func(sh *shell) error {
@@ -46,9 +48,11 @@ func (c *Client) identify(ctx context.Context, root string) error {
 		if c.host, c.root, err = parseHost(text, began); err != nil {
 			return err
 		}
-		settings := "e=" + c.host.Engine + ";u=" + c.host.Exchange + ";w=" + c.host.dd + ";h="
+		settings := "e=" + c.host.Engine + ";u=" + c.host.Exchange + ";w=" + c.host.dd
 		if c.follow {
-			settings += "-L"
+			settings += ";h=-L;a="
+		} else {
+			settings += ";h=;a=" + quote(c.host.helper)
 		}
 		c.pool.set(settings)
 		return sh.send(settings + `;eval "$l"`)
@@ -92,7 +96,10 @@ func parseHost(text string, began time.Time) (Host, string, error) {
 	for _, g := range strings.Fields(ids[2]) {
 		h.Groups = append(h.Groups, parseID(g))
 	}
-	h.Exchange, h.dd = exchangeBy(fact), fact["dd"]
+	h.Exchange, h.dd, h.pieces = exchangeBy(fact), fact["dd"], fact["pieces"] != ""
+	if h.Engine == "gnu" && fact["perl"] != "" {
+		h.helper = helperCalls[fact["machine"]]
+	}
 	h.Skew = skew(fact["now"], began)
 	return h, path, nil
 }
@@ -131,6 +138,14 @@ var renameat2 = map[string]string{
 	"Linux s390x":   "347",
 	"Linux armv7l":  "382",
 	"Linux i686":    "353",
+}
+
+// helperCalls are the numbers of statx, renameat2 and utimensat on the machines
+// where remote.pl may be used. Each shell tries the first before it does.
+var helperCalls = map[string]string{
+	"Linux x86_64":  "332 316 280",
+	"Linux aarch64": "291 276 88",
+	"Linux riscv64": "291 276 88",
 }
 
 func exchangeBy(fact map[string]string) string {

@@ -21,9 +21,13 @@ func (r *remote) attrOf(t *testing.T, name string) scpio.Attr {
 }
 
 // same compares attributes but for the time of access, which the test itself
-// moves on.
+// moves on, and for the blocks of a large file, which come to be when it is
+// written out.
 func same(a, b scpio.Attr) bool {
 	a.Atime, b.Atime = 0, 0
+	if a.Size > 1<<20 {
+		a.Block, b.Block = 0, 0
+	}
 	return a == b
 }
 

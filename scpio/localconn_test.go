@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -94,12 +95,13 @@ func (s *localSession) Close() error {
 }
 
 // newLocal makes a client of a fresh directory of this machine whose shells
-// are of one kind.
+// are of one kind, and have no perl to give their work to.
 func newLocal(t *testing.T, shell ...string) *remote {
 	t.Helper()
-	dir := t.TempDir()
+	dir, path := t.TempDir(), programs(t)
+	check(t, os.Remove(filepath.Join(path, "perl")))
 	c, err := scpio.New(t.Context(), func(context.Context) (scpio.Conn, error) {
-		return &localConn{shell: shell, home: dir, done: make(chan struct{})}, nil
+		return &localConn{shell: shell, home: dir, env: []string{"PATH=" + path}, done: make(chan struct{})}, nil
 	}, scpio.Options{Root: dir, Timeout: timeout})
 	if err != nil {
 		t.Fatal(err)

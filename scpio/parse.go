@@ -24,13 +24,17 @@ var typeBits = map[string]uint32{
 //
 //	=%y %m %n %U %G %D %i %s %b %A@ %T@ %C@ %P
 func parseFind(head, target string) (Entry, error) {
-	f := strings.SplitN(strings.TrimPrefix(head, "="), " ", 13)
-	if len(f) != 13 {
-		return Entry{}, malformed(head)
+	var f [12]string
+	rest, ok := strings.TrimPrefix(head, "="), true
+	for i := range f {
+		if f[i], rest, ok = strings.Cut(rest, " "); !ok {
+			return Entry{}, malformed(head)
+		}
 	}
 	mode, ok := typeBits[f[0]]
 	p := parser{ok: ok}
-	e := Entry{Name: f[12], Target: target}
+	// A piece of the record would keep all of it in memory.
+	e := Entry{Name: strings.Clone(rest), Target: target}
 	e.Attr = Attr{
 		Mode: mode | uint32(p.uint(f[1], 8, 32))&07777, Nlink: uint32(p.uint(f[2], 10, 32)),
 		UID: uint32(p.uint(f[3], 10, 32)), GID: uint32(p.uint(f[4], 10, 32)),
@@ -70,7 +74,7 @@ func parseStat(head, long, abs string) (Entry, error) {
 	}
 	name, ok := strings.CutPrefix(part[4], abs)
 	p.ok = p.ok && ok
-	e.Name = strings.TrimLeft(name, "/")
+	e.Name = strings.Clone(strings.TrimLeft(name, "/"))
 	if e.Attr.Mode&syscall.S_IFMT == syscall.S_IFLNK {
 		e.Target = p.target(long, part[4])
 	}
@@ -106,7 +110,10 @@ func (p *parser) seconds(s string) int64 {
 	n, err := strconv.ParseInt(sec, 10, 64)
 	ns := uint64(0)
 	if frac != "" {
-		ns = p.uint((frac + "000000000")[:9], 10, 32)
+		if len(frac) < 9 {
+			frac += "000000000"
+		}
+		ns = p.uint(frac[:9], 10, 32)
 	}
 	p.ok = p.ok && err == nil
 	return nanoseconds(n, int64(ns))

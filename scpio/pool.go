@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -13,9 +14,10 @@ import (
 // pool keeps the shells of a host, and the connection they live on.
 //
 // A caller that finds no idle shell waits for the first that becomes idle,
-// be it one in use or the new one that its request has started. The number
-// of shells adapts to what the server allows: after a refusal there will be
-// no more of them for a while.
+// be it one in use or the new one that its request has started. When the last
+// idle one is taken another is started, so that the next caller need not wait
+// for it. The number of shells adapts to what the server allows: after a
+// refusal there will be no more of them for a while.
 type pool struct {
 	dial   func(context.Context) (Conn, error)
 	limit  int           // of shells
@@ -35,6 +37,7 @@ type pool struct {
 	starting int
 	refused  time.Time // when the host last allowed no more
 	waiters  []chan grant
+	spares   []chan grant // of who wants a new shell only if nobody else does
 }
 
 // grant is what a waiter gets: a shell, or the error that kept one from
@@ -77,6 +80,7 @@ func (p *pool) idleOrWait(wait chan grant) *shell {
 		sh := p.idle[len(p.idle)-1]
 		p.idle = p.idle[:len(p.idle)-1]
 		if !sh.isBroken() {
+			p.growLocked()
 			return sh
 		}
 		sh.kill()
@@ -90,28 +94,38 @@ func (p *pool) idleOrWait(wait chan grant) *shell {
 // contentment is how long the pool makes do with its shells after a refusal.
 const contentment = time.Minute
 
+// mostReady is the number of shells up to which one is started that nobody
+// waits for.
+const mostReady = 4
+
 // growLocked starts a shell if there are more waiters than shells on their
-// way, and room.
+// way, or if all are in use, and there is room.
 func (p *pool) growLocked() {
-	if p.ctx.Err() != nil || p.starting >= len(p.waiters) || p.open+p.starting >= p.limit {
-		return
+	wanted := len(p.waiters) + len(p.spares)
+	if len(p.idle) == 0 && p.open < mostReady && p.settings != "" {
+		wanted = max(wanted, 1)
 	}
-	if p.open > 0 && time.Since(p.refused) < contentment {
+	if p.ctx.Err() != nil || p.starting >= wanted || !p.roomLocked() {
 		return
 	}
 	p.starting++
 	p.wg.Go(p.start)
 }
 
+// roomLocked tells whether another shell may be started.
+func (p *pool) roomLocked() bool {
+	if p.open > 0 && time.Since(p.refused) < contentment {
+		return false
+	}
+	return p.open+p.starting < p.limit
+}
+
 // leave gives up waiting; a shell granted in the meantime goes back.
 func (p *pool) leave(wait chan grant) {
 	p.mu.Lock()
-	for i, w := range p.waiters {
-		if w == wait {
-			p.waiters = append(p.waiters[:i], p.waiters[i+1:]...)
-			break
-		}
-	}
+	given := func(w chan grant) bool { return w == wait }
+	p.waiters = slices.DeleteFunc(p.waiters, given)
+	p.spares = slices.DeleteFunc(p.spares, given)
 	p.mu.Unlock()
 	select {
 	case g := <-wait:
@@ -137,12 +151,16 @@ func (p *pool) release(sh *shell) {
 
 // handLocked gives a shell to who waits longest, or lays it down.
 func (p *pool) handLocked(sh *shell) {
-	if len(p.waiters) == 0 {
+	switch {
+	case len(p.waiters) > 0:
+		p.waiters[0] <- grant{sh: sh}
+		p.waiters = p.waiters[1:]
+	case len(p.spares) > 0 && p.plentyLocked():
+		p.spares[0] <- grant{sh: sh}
+		p.spares = p.spares[1:]
+	default:
 		p.idle = append(p.idle, sh)
-		return
 	}
-	p.waiters[0] <- grant{sh: sh}
-	p.waiters = p.waiters[1:]
 }
 
 // start brings one shell into being.
@@ -166,6 +184,7 @@ func (p *pool) start() {
 		}
 		p.waiters = nil
 	}
+	p.noSparesLocked()
 }
 
 // startShell starts a shell on the connection, which is made if there is

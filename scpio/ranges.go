@@ -2,8 +2,10 @@ package scpio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"syscall"
 )
 
 // FetchRange writes size bytes of a regular file from an offset on to w, if
@@ -15,29 +17,54 @@ func (c *Client) FetchRange(ctx context.Context, path string, have Attr, off, si
 		return fail("fetch", path, fmt.Errorf("a range of %d bytes from %d in a file of %d", size, off, have.Size))
 	}
 	cmd := fmt.Sprintf("Z %s %s %d %d", c.arg(path), c.version(have), off, size)
-	return c.retry(ctx, "fetch", path, func(sh *shell) error {
+	return c.transfer(ctx, c.retry, "fetch", path, func(sh *shell) error {
 		if err := sh.send(cmd); err != nil {
 			return err
 		}
-		return sh.fetchRange(c.abs(path), size, w)
+		return sh.fetchRange(size, w)
 	})
 }
 
 // fetchRange reads the answer to Z.
-func (s *shell) fetchRange(abs string, size int64, w io.Writer) error {
-	before, end, err := s.record(abs)
+func (s *shell) fetchRange(size int64, w io.Writer) error {
+	first, err := s.r.Peek(1)
+	if err != nil {
+		return eof(err)
+	}
+	if first[0] != '\n' {
+		return orNoRecord(s.ended(""))
+	}
+	s.r.Discard(1)
+	if err := copyN(w, s.r, size); err != nil {
+		return eof(err)
+	}
+	padding, err := s.skipZeros(size)
 	if err != nil {
 		return err
 	}
-	if end != nil {
-		return orNoRecord(hostError(*end))
-	}
-	if _, err := io.CopyN(w, s.r, size); err != nil {
-		return eof(err)
-	}
-	after, err := s.one(abs)
-	if err == nil && !sameVersion(before.Attr, after.Attr) {
-		err = &Error{Err: ErrTorn}
+	err = s.ended("")
+	switch {
+	case errors.Is(err, ErrChanged):
+		return &Error{Err: ErrTorn}
+	case err == nil && padding:
+		return syscall.EPROTO
 	}
 	return err
+}
+
+// skipZeros reads the zeros that come next, at most so many, and tells whether
+// there were any.
+func (s *shell) skipZeros(most int64) (bool, error) {
+	for n := int64(0); ; n++ {
+		b, err := s.r.ReadByte()
+		if err != nil {
+			return false, eof(err)
+		}
+		if b != 0 {
+			return n > 0, s.r.UnreadByte()
+		}
+		if n == most {
+			return false, syscall.EPROTO
+		}
+	}
 }

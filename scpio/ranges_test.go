@@ -3,6 +3,7 @@ package scpio_test
 import (
 	"bytes"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -27,6 +28,29 @@ func testFetchRange(t *testing.T, r *remote) {
 	r.write(t, "f", contents+"x")
 	if err := r.FetchRange(t.Context(), "f", have, 0, 1, &bytes.Buffer{}); !errors.Is(err, scpio.ErrChanged) {
 		t.Errorf("a range of a changed file: %v, want ErrChanged", err)
+	}
+}
+
+// testTornRange shortens a file, or writes to it, while a range is fetched: of
+// what does not come there is enough all the same for the shell to go on.
+func testTornRange(t *testing.T, r *remote) {
+	const whole = 16 << 20
+	for _, size := range []int64{0, whole - 1, whole + 1} {
+		r.write(t, "f", "")
+		check(t, os.Truncate(r.path("f"), whole))
+		have := r.attr(t, "f")
+		n := int64(0)
+		err := r.FetchRange(t.Context(), "f", have, 1, whole-1, writerFunc(func(p []byte) (int, error) {
+			if n == 0 {
+				check(t, os.Truncate(r.path("f"), size))
+			}
+			n += int64(len(p))
+			return len(p), nil
+		}))
+		if !errors.Is(err, scpio.ErrTorn) || n != whole-1 {
+			t.Errorf("truncated to %d: %d bytes, %v, want ErrTorn", size, n, err)
+		}
+		r.stat(t, "f")
 	}
 }
 

@@ -4,7 +4,8 @@
 #
 # Set before it: m, the marker that ends an answer and that no one else can
 # know, e, the listing engine: "gnu" or "stat" ("" while probing), u, how
-# names are swapped (see X), w, whether dd counts bytes, and h: "-L" to follow symbolic links, or "".
+# names are swapped (see X), w, whether dd counts bytes, h: "-L" to follow
+# symbolic links, or "", and a: system calls of the helper, remote.pl, or "".
 #
 # An answer is a sequence of attribute records, ended by
 #     m SP status NUL text NUL
@@ -15,10 +16,15 @@ exec 3>&1
 umask 0
 j='q=1; kill "$p" 2>/dev/null'
 trap "$j" TERM
+# An answer that nobody reads any more must not end the shell before its time.
+trap : PIPE
+trap '[ -z "$d" ] || k "$d" "$d+"' EXIT
+d=
 p=
 q=
 n='
 '
+f=$(printf '\001')
 [ -z "$e" ] || cd /
 
 # z STATUS TEXT: the end of an answer.
@@ -27,11 +33,11 @@ z() { printf '%s %s\0%s\0' "$m" "$1" "$2"; }
 # t CMD ARG...: run a change; what it says is kept in x.
 t() { x=$("$@" 2>&1 </dev/null 3>&-); }
 
-# k TMP: remove an upload, even if the signal that cancels it, which sshd
+# k TMP...: remove an upload, even if the signal that cancels it, which sshd
 # sends to all our processes, comes just now.
 k() {
 	trap '' TERM
-	rm -f "$1"
+	rm -f "$@"
 	trap "$j" TERM
 }
 
@@ -40,17 +46,14 @@ k() {
 # b PATH...: the same of the paths alone, with the whole path as the name.
 # v PATH...: a line for each file that exists: its version, then its owner.
 # d PATH...: a line with the device of each.
-[ -z "$h" ] || {
-	find() { command find -L "$@"; }
-	stat() { command stat -L "$@"; }
-}
+# All are called in a subshell, which the program takes the place of.
 case $e in
 gnu)
 	g='=%y %m %n %U %G %D %i %s %b %A@ %T@ %C@'
-	l() { o=$1; shift; find "$@" -maxdepth "$o" -printf "$g %P\0%l\0"; }
-	b() { find "$@" -maxdepth 0 -printf "$g %p\0%l\0"; }
-	v() { find "$@" -maxdepth 0 -printf '%i %s %T@ %C@ %U:%G\n' 2>/dev/null; }
-	d() { find "$@" -maxdepth 0 -printf '%D\n'; }
+	l() { o=$1; shift; exec find $h "$@" -maxdepth "$o" -printf "$g %P\0%l\0"; }
+	b() { exec find $h "$@" -maxdepth 0 -printf "$g %p\0%l\0"; }
+	v() { exec find $h "$@" -maxdepth 0 -printf '%i %s %T@ %C@ %U:%G\n' 2>/dev/null; }
+	d() { exec find $h "$@" -maxdepth 0 -printf '%D\n'; }
 	;;
 stat)
 	QUOTING_STYLE=literal
@@ -58,13 +61,13 @@ stat)
 	r="$m=%f %h %u %g %t %T %d %i %s %b|%x|%y|%z|%n$m%N$m"
 	l() {
 		case $1 in
-		0) shift; stat -c "$r" "$@" ;;
-		*) o=$1; shift; find "$@" -maxdepth "$o" -exec stat $h -c "$r" {} + ;;
+		0) shift; exec stat $h -c "$r" "$@" ;;
+		*) o=$1; shift; exec find $h "$@" -maxdepth "$o" -exec stat $h -c "$r" {} + ;;
 		esac
 	}
-	b() { stat -c "$r" "$@"; }
-	v() { stat -c '%i %s %y|%z %u:%g' "$@" 2>/dev/null; }
-	d() { stat -c %d "$@"; }
+	b() { exec stat $h -c "$r" "$@"; }
+	v() { exec stat $h -c '%i %s %y|%z %u:%g' "$@" 2>/dev/null; }
+	d() { exec stat $h -c %d "$@"; }
 	;;
 esac
 
@@ -136,20 +139,25 @@ B() {
 	z 0
 }
 
-# Z PATH HAVE OFFSET SIZE: fetch a part: the attributes if it is still the
-# version HAVE, the bytes, the attributes again. What a file lacks that shrinks
-# meanwhile comes as zeros: the client counts bytes.
+# Z PATH HAVE OFFSET SIZE: fetch a part: a newline and the bytes, if the file is
+# the version HAVE, before and after. Else there may be too few of them: as many
+# zeros as were asked for come behind, so that the client has enough to count.
 Z() {
 	R "$1" || return
 	o=$(v "$1")
 	[ "${o% *}" = "$2" ] || { z 9; return; }
-	a "$1" || { z 1 "$x"; return; }
-	{ i "$1" "$3" "$4" 2>/dev/null; cat /dev/zero; } </dev/null 3>&- | head -c "$4" &
+	[ -r "$1" ] || { z 1 'Permission denied'; return; }
+	echo
+	i "$1" "$3" "$4" </dev/null 2>/dev/null 3>&- &
 	p=$!
+	[ -z "$q" ] || kill "$p"
 	wait "$p"
+	s=$?
 	p=
-	a "$1"
-	z $? "$x"
+	o=$(v "$1")
+	if [ "${o% *}" != "$2" ]; then s=9; elif [ $s = 0 ]; then z 0; return; fi
+	head -c "$4" /dev/zero
+	z $s 'Input/output error'
 }
 
 # i PATH OFFSET SIZE: the bytes of a part, by a dd that can count bytes, or
@@ -158,21 +166,74 @@ i() {
 	if [ -n "$w" ]; then
 		dd if="$1" bs=65536 skip="$2" count="$3" iflag=skip_bytes,count_bytes,fullblock
 	else
-		tail -c +$(($2 + 1)) "$1"
+		{ tail -c +$(($2 + 1)) "$1"; cat /dev/zero; } | head -c "$3"
 	fi
 }
 
-# S TMP: the sink. Unless it took all of a file the shell ends: bytes of the
-# upload may be left in its input.
+# S TMP QUIET: the sink. Unless it took all of a file the shell ends, with
+# status 8: bytes of the upload may be left in its input. Where nobody waits for
+# its replies (QUIET), which would be a packet each, only the first refusal is
+# told, without the 1 in front of it.
 S() {
-	scp -p -t "$1" 2>/dev/null 3>&-
+	if [ -n "$2" ]; then
+		{ x=$(scp -p -t "$1" 3>&-); } 2>/dev/null
+	else
+		x=
+		scp -p -t "$1" 2>/dev/null 3>&-
+	fi
 	s=$?
 	# Input that ends before the first record is no failure to scp.
 	[ $s != 0 ] || [ ! -f "$1" ] || return
 	k "$1"
-	z 1
+	x=${x#*"$f"}
+	z 8 "${x%%"$n"*}"
 	exit 1
 }
+
+# O TMP TARGET EXPECT KEEP: begin an upload in pieces with the first KEEP bytes
+# of the target, if that is the version EXPECT ("-": whatever it is). What
+# there is of it goes when the shell ends before o: so the client has only to
+# let go of this shell, however it comes to that.
+O() {
+	d=$1
+	[ "$3" = - ] || {
+		o=$(v "$2")
+		[ "${o% *}" = "$3" ] || { k "$1+"; C "$1" "$2"; return 1; }
+	}
+	t j "$@" && return
+	k "$1" "$1+"
+	z 1 "$x"
+	return 1
+}
+j() {
+	umask 077
+	touch "$1" && { [ "$4" = 0 ] || { cp "$2" "$1" && truncate -s "$4" "$1"; }; }
+}
+
+# u TMP OFFSET SIZE: a piece of an upload, straight into its place. dd reads
+# no byte more than it is told. It gets the file by its descriptor, as it would
+# make one that has just been removed. If it fails, some of the piece is left in
+# the input: the shell ends.
+u() {
+	x=$(exec 2>&1 3>&-; h "$2" "$3" 4<"$1") && { z 0; return; }
+	z 1 "${x%%"$n"*}"
+	exit 1
+}
+h() { dd of=/proc/self/fd/4 bs=65536 seek="$1" count="$2" iflag=count_bytes,fullblock oflag=seek_bytes conv=notrunc; }
+
+# o TMP SIZE MODE: the end of an upload in pieces, which has SIZE bytes so far:
+# the sink has put the rest into TMP+, which also has the times.
+o() {
+	d=
+	o=$(v "$1")
+	o=${o#* }
+	x='the upload was changed by somebody else'
+	[ "${o%% *}" = "$2" ] && t e "$1" && t touch -r "$1+" "$1" && t chmod "$3" "$1" && t rm -f "$1+" && return
+	k "$1" "$1+"
+	z 1 "$x"
+	return 1
+}
+e() { cat "$1+" >>"$1"; }
 
 # K TMP TARGET EXPECT MODE TIME HOW: put a complete upload in its place, if
 # the target is still the version EXPECT ("-": if there is none). HOW is
@@ -243,7 +304,7 @@ E() {
 # N PATH UMASK MODE: create an empty file that did not exist.
 N() {
 	if [ -e "$1" ] || [ -L "$1" ]; then z 1 'File exists'; return; fi
-	x=$( (umask "$2"; set -C; : >"$1") 2>&1)
+	x=$(exec 2>&1; umask "$2"; set -C; : >"$1")
 	s=$?
 	# Shells have words of their own for these.
 	if [ $s != 0 ]; then
@@ -364,6 +425,31 @@ Y() {
 	f $? "$2"
 }
 
+# remove PROGRAM PATH: rm or rmdir.
+remove() {
+	t "$@"
+	f $?
+}
+
+# setattr PATH OWNER MODE ATIME MTIME: those that are not empty, in the order in
+# which they undo each other least: the owner (which clears set-ID bits), the
+# mode, the times.
+setattr() {
+	o=-h
+	[ -z "$h" ] || o=
+	case $4,$5 in
+	,) ;;
+	,*) set -- "$@" -m "$5" ;;
+	"$5,$4") set -- "$@" -c "$5" ;;
+	*) set -- "$@" -a "$4" ;;
+	esac
+	{ [ -z "$2" ] || t chown $o "$2" "$1"; } &&
+		{ [ -z "$3" ] || c "$3" "$1"; } &&
+		{ [ -z "$4$5" ] || t touch -c $o $6 -d "$7" "$1"; } &&
+		{ [ "$6" != -a ] || [ -z "$5" ] || t touch -c $o -m -d "$5" "$1"; }
+	f $? "$1"
+}
+
 # c MODE PATH: chmod that does not follow a link, unless h says so.
 c() {
 	[ -n "$h" ] || [ ! -L "$2" ] || { x='Operation not supported'; return 1; }
@@ -426,7 +512,28 @@ I() {
 	echo "machine=$(uname -sm)"
 	touch -c -d '2001-02-03 04:05:06.5' ./.scpfs-no-such-file 2>/dev/null && echo touch=ns
 	[ "$(printf abcd | dd bs=65536 skip=1 count=2 iflag=skip_bytes,count_bytes,fullblock 2>/dev/null)" = bc ] && echo dd=bytes
+	[ "$(printf abcdef | { h 1 5 4</dev/null 2>/dev/null; cat; })" = f ] && echo pieces=1
 	echo "now=$(date +%s.%N)"
 	printf 'root=%s' "$(pwd -P; echo .)"
 	z 0
 }
+
+# give NAME ARG...: leave a command to the helper, whose shell this is. It
+# answers by itself. What is left of its input when this shell ends it does.
+give() { printf '%s\0' $# "$@" >&"$a" || exit 1; }
+case $a in
+?)
+	for o in A L F B N D K M H Y T remove setattr; do eval "$o() { give $o \"\$@\"; }"; done
+	f() {
+		[ "$1" = 0 ] || { z "$1" "$x"; return; }
+		shift
+		if [ $# = 0 ]; then z 0; else give A "$@"; fi
+	}
+	;;
+?*)
+	if perl -e "$y" $a check >/dev/null 2>&1 </dev/null 3>&-; then
+		export m e u w h k l
+		exec perl -e "$y" $a 3>&-
+	fi
+	;;
+esac

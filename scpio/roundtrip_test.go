@@ -37,6 +37,10 @@ func TestRoundTrips(t *testing.T) {
 		{"fetch of 50", 1, func() error { r.fetchMany(t, small); return nil }},
 		{"store", 1, func() error { _, err := r.store(ctx, "new", "x", scpio.Attr{}); return err }},
 		{"store of 128 KiB", 1, func() error { _, err := r.store(ctx, "new128", large[:128<<10], scpio.Attr{}); return err }},
+		{"store of what was appended", 1, func() error {
+			_, err := r.storeRest(t, "1", "x"+large[:128<<10], 1, r.attrOf(t, "1"))
+			return err
+		}},
 		{"create", 1, func() error { _, err := r.Create(ctx, "c", 0o644); return err }},
 		{"mkdir", 1, func() error { _, err := r.Mkdir(ctx, "d", 0o755); return err }},
 		{"link", 1, func() error { _, err := r.Link(ctx, "0", "l"); return err }},

@@ -38,18 +38,24 @@ type shell struct {
 //go:embed remote.sh
 var remoteScript string
 
-// library is remote.sh without its comments and indentation: each byte of it
-// costs the remote shell a system call.
-var library = func() string {
+//go:embed remote.pl
+var remoteHelper string
+
+// library is remote.sh, with remote.pl in the variable y.
+var library = "y='" + strings.ReplaceAll(bare(remoteHelper), "'", `'\''`) + "'\n" + bare(remoteScript)
+
+// bare is a script without its comments and indentation: each byte of it costs
+// the remote shell a system call.
+func bare(script string) string {
 	var b strings.Builder
-	for line := range strings.Lines(remoteScript) {
+	for line := range strings.Lines(script) {
 		line = strings.TrimLeft(line, "\t")
 		if line != "\n" && !strings.HasPrefix(line, "#") {
 			b.WriteString(line)
 		}
 	}
 	return b.String()
-}()
+}
 
 // maxNoise bounds what rc files may print before our marker.
 const maxNoise = 64 << 10
@@ -218,6 +224,9 @@ func (s *shell) finish(head string) (answer, error) {
 	var a answer
 	if _, err := fmt.Sscanf(strings.TrimPrefix(head, s.marker), " %d\x00", &a.status); err != nil {
 		return a, fmt.Errorf("a malformed answer: %w", syscall.EPROTO)
+	}
+	if a.status == statusEnded {
+		defer s.kill()
 	}
 	said, err := readField(s.r, 64<<10)
 	a.said = said

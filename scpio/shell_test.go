@@ -32,6 +32,7 @@ var shellSuite = map[string]func(*testing.T, *remote){
 	"StoreBusy":       testStoreBusy,
 	"StoreConflicts":  testStoreConflicts,
 	"StoreRefused":    testStoreRefused,
+	"StoreRest":       testStoreRest,
 	"CancelFetch":     testCancelFetch,
 	"CancelStore":     testCancelStore,
 }

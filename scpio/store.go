@@ -9,21 +9,26 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 	"time"
 )
 
 // Upload is a store: the new contents of a file and what goes with them.
 type Upload = struct {
-	Contents io.Reader
-	Size     int64  // of Contents, in bytes
-	Mode     uint32 // permission bits
-	Atime    int64  // nanoseconds since 1970, kept to the microsecond
-	Mtime    int64  // nanoseconds since 1970
+	Contents io.ReaderAt
+	Size     int64 // of Contents, in bytes
+	// Keep is how many bytes Contents has in common, from the first on, with
+	// the file in the version Expect: the host has them, and they are not sent.
+	Keep  int64
+	Mode  uint32 // permission bits
+	Atime int64  // nanoseconds since 1970, kept to the microsecond
+	Mtime int64  // nanoseconds since 1970
 	// Expect is the version of the file that the contents replace; a zero
 	// one says that there must be no file yet.
 	Expect Attr
-	// Temp is a name in the same directory that nobody else uses: what the
-	// contents are called until they are complete. "" has one made up.
+	// Temp is a name in the same directory that nobody else uses, nor the
+	// same with a "+": what the contents are called until they are complete.
+	// Both may be left where a host or a connection fails. "" has one made up.
 	Temp string
 	// From, if not "", is a file of the host that has the contents as long
 	// as it is the version FromHave: they are copied there, and Contents
@@ -40,7 +45,8 @@ const smallStore = 128 << 10
 const tmpPrefix = ".scpfs-"
 
 // Store replaces the contents of a file, or makes one, and returns its new
-// attributes. It takes one round trip, two for large contents.
+// attributes. It takes one round trip, two when more than 128 KiB are sent,
+// and some more for the pieces of what is larger than 8 MiB.
 //
 // The contents go to a temporary name in the same directory; only when they
 // are complete and the file is still the version expected they take its
@@ -48,30 +54,29 @@ const tmpPrefix = ".scpfs-"
 // lose something: other hard links, or an owner that we cannot give to the
 // new file. Else the error is [ErrChanged] and the file is left as it is.
 func (c *Client) Store(ctx context.Context, path string, u Upload) (Attr, error) {
+	u.Temp = cmp.Or(u.Temp, join(parent(path), tmpPrefix+strings.ToLower(rand.Text()[:13])))
 	var got Attr
 	err := c.transfer(ctx, c.do, "store", path, func(sh *shell) error {
 		var err error
-		got, err = c.store(sh, path, u)
+		got, err = c.store(ctx, sh, path, u)
 		return err
 	})
 	return got, err
 }
 
-func (c *Client) store(sh *shell, path string, u Upload) (Attr, error) {
-	tmp := cmp.Or(u.Temp, join(parent(path), tmpPrefix+strings.ToLower(rand.Text()[:13])))
-	if u.From != "" {
-		return c.storeCopy(sh, tmp, path, u)
-	}
-	cmd := "S " + c.arg(tmp) + ";" + c.commit(tmp, path, u)
-	head, err := sinkHead(tmp, u)
-	if err != nil {
-		return Attr{}, &Error{Err: err}
-	}
-	r := NewReader(sh.r)
-	if u.Size <= smallStore {
-		err = sh.storeSmall(cmd, head, u, r)
-	} else {
-		err = sh.storeLarge(cmd, head, u, r)
+func (c *Client) store(ctx context.Context, sh *shell, path string, u Upload) (Attr, error) {
+	var err error
+	switch {
+	case u.From != "":
+		return c.storeCopy(sh, path, u)
+	case u.Keep < 0 || u.Keep > min(u.Size, u.Expect.Size):
+		return Attr{}, &Error{Err: syscall.EINVAL}
+	case c.worthPieces(u):
+		err = c.storePieces(ctx, sh, path, u)
+	case u.Keep > 0:
+		err = c.storeRest(sh, path, u)
+	default:
+		err = c.put(sh, u.Temp, c.commit(path, u), u, 0)
 	}
 	if err != nil {
 		return Attr{}, err
@@ -83,13 +88,13 @@ func (c *Client) store(sh *shell, path string, u Upload) (Attr, error) {
 
 // storeCopy is a store of what another file on the host has. As nothing is
 // heard of the host meanwhile it may take the longer the larger it is.
-func (c *Client) storeCopy(sh *shell, tmp, path string, u Upload) (Attr, error) {
+func (c *Client) storeCopy(sh *shell, path string, u Upload) (Attr, error) {
 	if err := c.usable(u.From); err != nil {
 		return Attr{}, &Error{Err: err}
 	}
 	sh.watch.extend(copying(u.Size))
-	take := fmt.Sprintf("J %s %s %s %s && ", c.arg(u.From), c.version(u.FromHave), c.arg(tmp), octal(u.Mode))
-	if err := sh.send(take + c.commit(tmp, path, u)); err != nil {
+	take := fmt.Sprintf("J %s %s %s %s && ", c.arg(u.From), c.version(u.FromHave), c.arg(u.Temp), octal(u.Mode))
+	if err := sh.send(take + c.commit(path, u)); err != nil {
 		return Attr{}, err
 	}
 	e, err := sh.one(c.abs(path))
@@ -100,29 +105,49 @@ func (c *Client) storeCopy(sh *shell, tmp, path string, u Upload) (Attr, error) 
 func copying(size int64) time.Duration { return time.Duration(size/(5<<20)) * time.Second }
 
 // commit is the command that puts a complete upload in its place.
-func (c *Client) commit(tmp, path string, u Upload) string {
-	expect, how := "-", "''"
-	if u.Expect.Ino != 0 {
-		expect = c.version(u.Expect)
-		if u.Expect.Nlink > 1 {
-			how = "over"
-		}
+func (c *Client) commit(path string, u Upload) string {
+	how := "''"
+	if u.Expect.Nlink > 1 {
+		how = "over"
 	}
 	when := "''"
 	if u.From != "" || u.Mtime < 0 || c.host.NanoTime && u.Mtime%1000 != 0 {
 		when = c.date(u.Mtime)
 	}
-	return fmt.Sprintf("K %s %s %s %s %s %s", c.arg(tmp), c.arg(path), expect, octal(u.Mode), when, how)
+	return fmt.Sprintf("K %s %s %s %s %s %s", c.arg(u.Temp), c.arg(path), c.expect(u.Expect), octal(u.Mode), when, how)
+}
+
+// expect is the version of a file that there may not be.
+func (c *Client) expect(a Attr) string {
+	if a.Ino == 0 {
+		return "-"
+	}
+	return c.version(a)
+}
+
+// put sends the contents from an offset on to a sink behind which the host
+// executes then.
+func (c *Client) put(sh *shell, tmp, then string, u Upload, off int64) error {
+	size := u.Size - off
+	head, err := sinkHead(tmp, u, size)
+	if err != nil {
+		return &Error{Err: err}
+	}
+	contents := io.NewSectionReader(u.Contents, off, size)
+	if size <= smallStore {
+		return sh.putSmall("S "+c.arg(tmp)+" quiet;"+then, head, contents)
+	}
+	return sh.putLarge("S "+c.arg(tmp)+" '';"+then, head, contents)
 }
 
 // sinkHead are the records in front of the contents. The time has
 // microseconds there; commit adds the rest where the host can.
-func sinkHead(tmp string, u Upload) ([]byte, error) {
+func sinkHead(tmp string, u Upload, size int64) ([]byte, error) {
 	var b bytes.Buffer
 	w := NewWriter(&b)
 	err := errors.Join(
 		w.WriteT(time.Unix(0, u.Mtime), time.Unix(0, u.Atime)),
-		w.WriteC(u.Mode&0o777, u.Size, tmp[strings.LastIndexByte(tmp, '/')+1:]),
+		w.WriteC(u.Mode&0o777, size, tmp[strings.LastIndexByte(tmp, '/')+1:]),
 		w.Flush())
 	return b.Bytes(), err
 }
@@ -130,39 +155,44 @@ func sinkHead(tmp string, u Upload) ([]byte, error) {
 // sinkTail ends the contents and, at the top level, the sink.
 var sinkTail = []byte("\x00E\n")
 
-// storeSmall sends command, records and contents in one go. Should the sink
+// putSmall sends command, records and contents in one go. Should the sink
 // refuse the file it takes the contents for records. They can do no more
 // than write to the temporary name, because the sink was told no -r; and the
-// shell ends then without executing anything, see S in remote.sh.
-func (s *shell) storeSmall(cmd string, head []byte, u Upload, r *Reader) error {
-	contents, err := io.ReadAll(io.LimitReader(u.Contents, u.Size+1))
-	if err == nil && int64(len(contents)) != u.Size {
-		err = fmt.Errorf("%d bytes where %d were announced", len(contents), u.Size)
+// shell ends then without executing anything, see S in remote.sh, and tells the
+// refusal as its answer.
+func (s *shell) putSmall(cmd string, head []byte, from *io.SectionReader) error {
+	contents := make([]byte, from.Size())
+	if n, err := io.ReadFull(from, contents); err != nil {
+		return &Error{Err: fmt.Errorf("%d bytes where %d were announced: %w", n, from.Size(), err)}
 	}
-	if err != nil {
-		return &Error{Err: err}
-	}
-	if err := s.send(cmd, head, contents, sinkTail); err != nil {
-		return s.refused(r, err)
-	}
-	return s.replies(r, 5)
+	return s.send(cmd, head, contents, sinkTail)
 }
 
-// storeLarge waits for the sink's consent before it sends the contents.
-func (s *shell) storeLarge(cmd string, head []byte, u Upload, r *Reader) error {
+// putLarge waits for the sink's consent before it sends the contents.
+func (s *shell) putLarge(cmd string, head []byte, from *io.SectionReader) error {
+	r := NewReader(s.r)
 	if err := s.send(cmd, head); err != nil {
 		return err
 	}
 	if err := s.replies(r, 3); err != nil {
 		return err
 	}
-	if n, err := io.CopyBuffer(struct{ io.Writer }{s}, io.LimitReader(u.Contents, u.Size), make([]byte, 256<<10)); err != nil || n != u.Size {
-		return s.refused(r, errors.Join(err, fmt.Errorf("%d of %d bytes were sent", n, u.Size)))
+	if err := pour(s, from); err != nil {
+		return s.refused(err)
 	}
 	if _, err := s.Write(sinkTail); err != nil {
-		return s.refused(r, err)
+		return s.refused(err)
 	}
 	return s.replies(r, 2)
+}
+
+// pour sends all there is to be read of from.
+func pour(w io.Writer, from *io.SectionReader) error {
+	err := copyN(w, from, from.Size())
+	if err == io.EOF {
+		err = fmt.Errorf("less than %d bytes were there: %w", from.Size(), io.ErrUnexpectedEOF)
+	}
+	return err
 }
 
 // replies reads n replies of the sink. After a refusal the shell ends by
@@ -170,14 +200,14 @@ func (s *shell) storeLarge(cmd string, head []byte, u Upload, r *Reader) error {
 func (s *shell) replies(r *Reader, n int) error {
 	for range n {
 		if err := r.ReadReply(); err != nil {
-			return s.refused(r, err)
+			return s.refused(err)
 		}
 	}
 	return nil
 }
 
 // refused makes the error of an upload that the sink did not take.
-func (s *shell) refused(_ *Reader, err error) error {
+func (s *shell) refused(err error) error {
 	defer s.kill()
 	if refusal, ok := errors.AsType[*Refusal](err); ok {
 		return &Error{Said: refusal.Text, Err: errnoOf(refusal.Text)}

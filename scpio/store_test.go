@@ -11,7 +11,7 @@ import (
 )
 
 func testStore(t *testing.T, r *remote) {
-	for _, size := range []int{0, 1, 128 << 10, 128<<10 + 1, 3 << 20} {
+	for _, size := range []int{0, 1, 128 << 10, 128<<10 + 1, 3 << 20, 9<<20 + 7} {
 		var have scpio.Attr
 		for _, piece := range []string{"a", "b"} {
 			contents := strings.Repeat(piece, size)
@@ -34,7 +34,7 @@ func testStore(t *testing.T, r *remote) {
 
 // testStoreShortReader has contents of another size than announced.
 func testStoreShortReader(t *testing.T, r *remote) {
-	for _, size := range []int{10, 1 << 20} {
+	for _, size := range []int{10, 1 << 20, 10 << 20} {
 		u := scpio.Upload{Contents: strings.NewReader(strings.Repeat("x", size-1)), Size: int64(size), Mode: 0o644}
 		if _, err := r.Store(t.Context(), "file", u); err == nil {
 			t.Errorf("%d of %d bytes passed for all", size-1, size)
@@ -46,7 +46,7 @@ func testStoreShortReader(t *testing.T, r *remote) {
 // testStoreRefused stores where the sink cannot make a file.
 func testStoreRefused(t *testing.T, r *remote) {
 	r.write(t, "file", "")
-	for _, size := range []int{10, 1 << 20} {
+	for _, size := range []int{10, 1 << 20, 10 << 20} {
 		// The contents would do harm if anything took them for commands.
 		contents := strings.Repeat("C0644 3 evil\nabc\x00E\ntouch evil\n", size/30+1)
 		_, err := r.store(t.Context(), "missing/new", contents, scpio.Attr{})
@@ -59,7 +59,7 @@ func testStoreRefused(t *testing.T, r *remote) {
 
 // testStoreConflicts stores over a file that is not what was expected.
 func testStoreConflicts(t *testing.T, r *remote) {
-	for _, size := range []int{10, 1 << 20} {
+	for _, size := range []int{10, 1 << 20, 10 << 20} {
 		contents := strings.Repeat("x", size)
 		r.write(t, "file", "ours")
 		have := r.stat(t, "file")

@@ -17,22 +17,23 @@ type Listing = struct {
 }
 
 // ListTree lists a directory and everything below in one round trip, and
-// returns the directories that were listed completely: all of them, or as
-// many as have been when limit entries have come. Those that may not be read
-// are left out; the first is the directory asked for, or there is none.
-func (c *Client) ListTree(ctx context.Context, path string, limit int) ([]Listing, error) {
-	var w treeWalk
-	err := c.retry(ctx, "list", path, func(sh *shell) error {
-		w = treeWalk{root: path}
+// calls each with every directory that has been listed completely, while the
+// others are still to come: all of them, or as many as have been when limit
+// entries have come, which more tells. Directories that may not be read are
+// left out, and so are those of devices, whose numbers only List tells. After
+// an error nothing that each was told is to be believed.
+func (c *Client) ListTree(ctx context.Context, path string, limit int, each func(Listing)) (more bool, err error) {
+	err = c.retry(ctx, "list", path, func(sh *shell) error {
+		w := treeWalk{root: path, each: each}
 		if err := sh.send("L 1000000 " + c.arg(path)); err != nil {
 			return err
 		}
 		return w.read(sh, c.abs(path), limit)
 	})
 	if errors.Is(err, errEnough) {
-		err = nil // the shell is ended: find cannot be told to stop
+		return true, nil // the shell is ended: find cannot be told to stop
 	}
-	return w.done, err
+	return false, err
 }
 
 var errEnough = errors.New("enough entries")
@@ -42,8 +43,10 @@ var errEnough = errors.New("enough entries")
 type treeWalk struct {
 	root  string
 	open  []*Listing // from the root down to where the walk is
-	done  []Listing
+	empty []Listing  // complete, if it turns out that they could be read
+	each  func(Listing)
 	count int
+	file  bool // the root is no directory
 }
 
 func (w *treeWalk) read(sh *shell, abs string, limit int) error {
@@ -67,9 +70,7 @@ func (w *treeWalk) read(sh *shell, abs string, limit int) error {
 // add takes a record in; its name is a path below the root.
 func (w *treeWalk) add(e Entry) error {
 	if e.Name == "" {
-		if !isDir(e.Attr) {
-			return &Error{Err: syscall.ENOTDIR}
-		}
+		w.file = !isDir(e.Attr)
 		w.enter(w.root, e)
 		return nil
 	}
@@ -100,8 +101,11 @@ func (w *treeWalk) enter(path string, e Entry) {
 // leave completes the directories from a depth on.
 func (w *treeWalk) leave(depth int) {
 	for i := len(w.open) - 1; i >= depth; i-- {
-		if l := w.open[i]; !slices.ContainsFunc(l.Entries, needsNumber) {
-			w.done = append(w.done, *l)
+		switch l := *w.open[i]; {
+		case len(l.Entries) == 0:
+			w.empty = append(w.empty, l)
+		case !slices.ContainsFunc(l.Entries, needsNumber):
+			w.each(l)
 		}
 	}
 	w.open = w.open[:depth]
@@ -112,25 +116,30 @@ func (w *treeWalk) leave(depth int) {
 func needsNumber(e Entry) bool { return isDevice(e.Attr) && e.Attr.Rdev == 0 }
 
 // finish ends a walk by the status of find. Names that were gone when their
-// turn came are no error. Where directories could not be read for want of
-// permission, the empty ones may be these, and are left out; after any other
-// error nothing is complete.
+// turn came are no error. Where a directory could not be read for want of
+// permission, the empty ones may be it, and are left out. After any other
+// error one that was told to be complete may not be.
 func (w *treeWalk) finish(a answer) error {
 	if a.status != 0 && w.count == 0 {
 		return hostError(a)
 	}
-	w.leave(0)
-	if a.status == 0 {
-		return nil
+	if w.file {
+		return &Error{Err: syscall.ENOTDIR}
 	}
+	refused := false
 	for line := range strings.Lines(a.said) {
 		switch errnoOfLine(line) {
 		case syscall.ENOENT:
 		case syscall.EACCES:
-			w.done = slices.DeleteFunc(w.done, func(l Listing) bool { return len(l.Entries) == 0 })
+			refused = true
 		default:
-			w.done = nil
 			return hostError(a)
+		}
+	}
+	w.leave(0)
+	if !refused {
+		for _, l := range w.empty {
+			w.each(l)
 		}
 	}
 	return nil

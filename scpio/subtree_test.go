@@ -3,6 +3,7 @@ package scpio_test
 import (
 	"maps"
 	"slices"
+	"syscall"
 	"testing"
 
 	"github.com/scpfs/scpfs/scpio"
@@ -20,8 +21,10 @@ func testListTree(t *testing.T, r *remote) {
 	}
 	r.symlink(t, "../f", "a/link")
 
-	tree, err := r.ListTree(t.Context(), "", 1000)
-	check(t, err)
+	tree, more := listTree(t, r, 1000)
+	if more {
+		t.Error("a limit was found that was not reached")
+	}
 	got := byDir(tree)
 	want := []string{"", "a", "a/deep", "a/deep/empty", "b\nc"}
 	if dirs := slices.Sorted(maps.Keys(got)); !slices.Equal(dirs, want) {
@@ -36,19 +39,32 @@ func testListTree(t *testing.T, r *remote) {
 		}
 	}
 
-	few, err := r.ListTree(t.Context(), "", 4)
-	check(t, err)
+	few, more := listTree(t, r, 4)
 	for dir, l := range byDir(few) {
 		if !slices.Equal(sorted(l.Entries), sorted(got[dir].Entries)) {
 			t.Errorf("with a limit, %q: got %v, want %v", dir, l.Entries, got[dir].Entries)
 		}
 	}
-	if len(few) == len(tree) {
+	if len(few) == len(tree) || !more {
 		t.Error("the limit was not kept")
 	}
 	if _, err := r.Stat(t.Context(), "f"); err != nil {
 		t.Errorf("after a listing that was cut short: %v", err)
 	}
+	for range 3 {
+		_, err := r.ListTree(t.Context(), "a/one", 1000, func(l scpio.Listing) { t.Errorf("listed %v", l) })
+		wantErrno(t, "a file", err, syscall.ENOTDIR)
+		if e, err := r.Stat(t.Context(), "f"); err != nil || e.Attr != r.stat(t, "f") {
+			t.Errorf("after a listing of a file: %v, %v", e, err)
+		}
+	}
+}
+
+func listTree(t *testing.T, r *remote, limit int) (all []scpio.Listing, more bool) {
+	t.Helper()
+	more, err := r.ListTree(t.Context(), "", limit, func(l scpio.Listing) { all = append(all, l) })
+	check(t, err)
+	return all, more
 }
 
 func byDir(all []scpio.Listing) map[string]scpio.Listing {

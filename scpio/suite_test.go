@@ -20,48 +20,53 @@ import (
 
 // suite is what every kind of host has to pass.
 var suite = map[string]func(*testing.T, *remote){
-	"Immutable":        testImmutable,
-	"CancelFetch":      testCancelFetch,
-	"CancelStore":      testCancelStore,
-	"ChangeErrors":     testChangeErrors,
-	"Clock":            testClock,
-	"Conditional":      testConditional,
-	"Create":           testCreate,
-	"CreateExclusive":  testCreateExclusive,
-	"Devices":          testDevices,
-	"Fetch":            testFetch,
-	"FetchErrors":      testFetchErrors,
-	"FetchMany":        testFetchMany,
-	"FileSystems":      testFileSystems,
-	"Links":            testLinks,
-	"List":             testList,
-	"FetchRange":       testFetchRange,
-	"ListErrors":       testListErrors,
-	"ListTree":         testListTree,
-	"Mkdir":            testMkdir,
-	"Names":            testNames,
-	"Owner":            testOwner,
-	"PathTooLong":      testPathTooLong,
-	"Remove":           testRemove,
-	"Rename":           testRename,
-	"RenameExchange":   testRenameExchange,
-	"RenameNoReplace":  testRenameNoReplace,
-	"Setattr":          testSetattr,
-	"Shrinking":        testShrinking,
-	"Sparse":           testSparse,
-	"Statfs":           testStatfs,
-	"Store":            testStore,
-	"StoreBusy":        testStoreBusy,
-	"StoreConflicts":   testStoreConflicts,
-	"StoreHardLinked":  testStoreHardLinked,
-	"StoreKeepsOwner":  testStoreKeepsOwner,
-	"StoreRefused":     testStoreRefused,
-	"StoreShortReader": testStoreShortReader,
-	"Times":            testTimes,
-	"Torn":             testTorn,
-	"StoreFrom":        testStoreFrom,
-	"Truncate":         testTruncate,
-	"Versions":         testVersions,
+	"Immutable":          testImmutable,
+	"CancelFetch":        testCancelFetch,
+	"CancelStore":        testCancelStore,
+	"ChangeErrors":       testChangeErrors,
+	"Clock":              testClock,
+	"Conditional":        testConditional,
+	"Create":             testCreate,
+	"CreateExclusive":    testCreateExclusive,
+	"Devices":            testDevices,
+	"Fetch":              testFetch,
+	"FetchErrors":        testFetchErrors,
+	"FetchMany":          testFetchMany,
+	"FileSystems":        testFileSystems,
+	"Links":              testLinks,
+	"List":               testList,
+	"FetchRange":         testFetchRange,
+	"ListErrors":         testListErrors,
+	"ListTree":           testListTree,
+	"Mkdir":              testMkdir,
+	"Names":              testNames,
+	"Owner":              testOwner,
+	"PathTooLong":        testPathTooLong,
+	"Remove":             testRemove,
+	"Rename":             testRename,
+	"RenameExchange":     testRenameExchange,
+	"RenameNoReplace":    testRenameNoReplace,
+	"Setattr":            testSetattr,
+	"Shrinking":          testShrinking,
+	"Sparse":             testSparse,
+	"Statfs":             testStatfs,
+	"Store":              testStore,
+	"StoreBusy":          testStoreBusy,
+	"StoreConflicts":     testStoreConflicts,
+	"StoreHardLinked":    testStoreHardLinked,
+	"StoreKeepsOwner":    testStoreKeepsOwner,
+	"StorePieces":        testStorePieces,
+	"StoreRefused":       testStoreRefused,
+	"StoreRest":          testStoreRest,
+	"StoreRestInPlace":   testStoreRestInPlace,
+	"StoreRestConflicts": testStoreRestConflicts,
+	"StoreShortReader":   testStoreShortReader,
+	"Times":              testTimes,
+	"Torn":               testTorn,
+	"StoreFrom":          testStoreFrom,
+	"TornRange":          testTornRange,
+	"Truncate":           testTruncate,
+	"Versions":           testVersions,
 }
 
 // hosts are the kinds of hosts there are.
@@ -70,8 +75,42 @@ var hosts = []struct {
 	start func(*testing.T) *scptest.Server
 }{
 	{"OpenSSH", func(t *testing.T) *scptest.Server { return scptest.Start(t) }},
+	{"OpenSSHWithoutPerl", func(t *testing.T) *scptest.Server { return scptest.Start(t, withoutPerl(t)) }},
 	{"Busybox", func(t *testing.T) *scptest.Server { return scptest.Start(t, scptest.BusyboxOnly()) }},
 	{"Dropbear", func(t *testing.T) *scptest.Server { return scptest.StartDropbear(t) }},
+}
+
+// withoutPerl makes a host that has the programs of this machine but perl.
+func withoutPerl(t *testing.T) scptest.Option {
+	t.Helper()
+	env, dir := farm(t)
+	check(t, os.Remove(filepath.Join(dir, "perl")))
+	return env
+}
+
+// farm makes a host with a directory of links to the programs of this machine
+// as its PATH.
+func farm(t *testing.T) (env scptest.Option, dir string) {
+	t.Helper()
+	dir = programs(t)
+	return scptest.Env("PATH", dir), dir
+}
+
+// programs makes a directory of links to the programs of this machine.
+func programs(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, from := range []string{"/usr/bin", "/bin", "/usr/sbin", "/sbin"} {
+		programs, err := os.ReadDir(from)
+		check(t, err)
+		for _, p := range programs {
+			err := os.Symlink(filepath.Join(from, p.Name()), filepath.Join(dir, p.Name()))
+			if err != nil && !errors.Is(err, os.ErrExist) {
+				t.Fatal(err)
+			}
+		}
+	}
+	return dir
 }
 
 func TestHosts(t *testing.T) {

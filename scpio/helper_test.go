@@ -1,0 +1,95 @@
+package scpio_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/scpfs/scpfs/scpio"
+	"github.com/scpfs/scpfs/scpio/scptest"
+)
+
+// TestHelper has a host with perl on which, once that is known, no program
+// works but scp: nothing else is started for what programs do all the time.
+func TestHelper(t *testing.T) {
+	scptest.Need(t, "perl")
+	env, dir := farm(t)
+	r := newRemote(t, scptest.Start(t, env), scpio.Options{Shells: 1})
+	for _, name := range []string{"find", "stat", "mv", "ln", "rm", "rmdir", "mkdir", "touch", "chmod", "truncate"} {
+		check(t, os.Remove(filepath.Join(dir, name)))
+	}
+	ctx := t.Context()
+	a, err := r.Create(ctx, "file", 0o640)
+	check(t, err)
+	a, err = r.store(ctx, "file", "contents", a)
+	check(t, err)
+	if st := r.lstat(t, "file"); st.Mtim.Nano() != 1700000000123456789 || a.Mtime != st.Mtim.Nano() {
+		t.Errorf("mtime is %d, and told as %d", st.Mtim.Nano(), a.Mtime)
+	}
+	a, err = r.Setattr(ctx, "file", scpio.Change{Mode: new(uint32(0o600)), Mtime: new(int64(-1500000000))})
+	check(t, err)
+	if st := r.lstat(t, "file"); st.Mtim.Nano() != -1500000000 || a.Mtime != st.Mtim.Nano() || st.Mode&0o777 != 0o600 {
+		t.Errorf("mode %o, mtime %d, told as %d", st.Mode, st.Mtim.Nano(), a.Mtime)
+	}
+	if got, _, err := r.fetch(ctx, "file", scpio.Attr{}); err != nil || got != "contents" {
+		t.Errorf("fetched %q, %v", got, err)
+	}
+	_, err = r.store(ctx, "new", "x", scpio.Attr{})
+	check(t, err)
+	_, err = r.Rename(ctx, "new", "file", 0)
+	check(t, err)
+	_, err = r.Link(ctx, "file", "link")
+	check(t, err)
+	_, err = r.Mkdir(ctx, "dir", 0o755)
+	check(t, err)
+	_, all, err := r.List(ctx, "")
+	if err != nil || len(all) != 3 {
+		t.Errorf("listed %v, %v", all, err)
+	}
+	check(t, r.Remove(ctx, "link"))
+	check(t, r.Rmdir(ctx, "dir"))
+	if got := r.names(t); got != "file" {
+		t.Errorf("left are %s", got)
+	}
+}
+
+// TestHelperKilled ends the helper under a client that goes on.
+func TestHelperKilled(t *testing.T) {
+	scptest.Need(t, "perl")
+	scptest.LeakCheck(t)
+	mark := "SCPFS_TEST_MARK"
+	r := newRemote(t, scptest.Start(t, scptest.Env(mark, t.Name())), scpio.Options{})
+	r.write(t, "file", "x")
+	r.stat(t, "file")
+	killed := false
+	for _, pid := range processesWith(t, mark+"="+t.Name()) {
+		name, _ := os.Readlink("/proc/" + pid + "/exe")
+		if strings.HasPrefix(filepath.Base(name), "perl") {
+			check(t, exec.Command("kill", "-KILL", pid).Run())
+			killed = true
+		}
+	}
+	if !killed {
+		t.Fatal("there is no helper")
+	}
+	if got := r.stat(t, "file"); got.Size != 1 {
+		t.Errorf("size %d", got.Size)
+	}
+}
+
+// processesWith are the processes with a line in their environment.
+func processesWith(t *testing.T, line string) []string {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*/environ")
+	check(t, err)
+	var pids []string
+	for _, file := range all {
+		env, _ := os.ReadFile(file)
+		if strings.Contains("\x00"+string(env), "\x00"+line+"\x00") {
+			pids = append(pids, strings.Split(file, "/")[2])
+		}
+	}
+	return pids
+}

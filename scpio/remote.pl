@@ -1,0 +1,234 @@
+# The helper: does what remote.sh does, without starting a program for each
+# step, on hosts that have GNU's tools and a perl. It takes the place of the
+# shell and starts it anew below itself; what the shell gives on comes through a
+# pipe, and is answered from here. What is not done here is left to remote.sh.
+#
+# Arguments: the numbers of statx(2), renameat2(2) and utimensat(2). With
+# "check" behind them it only tells whether they are right. The environment has
+# l, remote.sh, and its settings.
+($statx, $renameat2, $utimensat) = map { $_ + 0 } @ARGV;
+$here = -100;
+
+# st PATH: what lstat(2) says. perl's own knows no nanoseconds.
+sub st {
+	my ($path) = @_;
+	my ($b, %s) = "\0" x 256;
+	syscall($statx, $here, $path, 0x900, 0x7ff, $b) == 0 or return;
+	@s{qw(nlink uid gid mode ino size blocks as an cs cn ms mn major minor)} =
+		unpack 'x16 L3 S x2 Q3 x8 q L x20 q L x4 q L x12 L2', $b;
+	$s{type} = substr '?pc?d?b?f?l?s???', $s{mode} >> 12, 1;
+	$s{dev} = $s{minor} & 0xff | ($s{major} & 0xfff) << 8 | ($s{minor} & ~0xff) << 12 | ($s{major} & ~0xfff) << 32;
+	$s{$_} = sprintf '%d.%09d0', $s{$_ . 's'}, $s{$_ . 'n'} for qw(a m c);
+	$s{version} = "$s{ino} $s{size} $s{m} $s{c}";
+	return \%s;
+}
+
+if ($ARGV[3]) {
+	my ($s, @l) = (st('/'), lstat '/');
+	exit !($s && $s->{ino} == $l[1] && $s->{mode} == $l[2] && $s->{dev} == $l[0] && $s->{ms} == $l[9]);
+}
+
+# The shell. Of the pipe it knows by its number, which has one digit.
+$^F = 99;
+pipe my $pipe, my $to or exit 1;
+$l = delete $ENV{l};
+$shell = fork;
+defined $shell or exit 1;
+unless ($shell) {
+	close $pipe;
+	@ENV{qw(l a)} = ($l, fileno $to);
+	exec '/bin/sh', '-c', 'eval "$l"; unset l; while IFS= read -r c; do case $c in "$k "*) eval "${c#* }";; *) exit 97;; esac; done';
+	exit 1;
+}
+close $to;
+$^F = 2;
+open STDIN, '<&', $pipe;
+close $pipe;
+$SIG{TERM} = sub { $ended = 1; kill TERM => $shell, $source || () };
+$SIG{PIPE} = sub { };
+binmode STDIN;
+binmode STDOUT;
+$/ = "\0";
+$| = 1;
+$out = '';
+
+# z STATUS TEXT: the end of an answer, which goes.
+sub z {
+	print "$out$ENV{m} $_[0]\0$_[1]\0";
+	$out = '';
+	return 1;
+}
+
+# failed [TMP]: the end of an answer after a failure. What is left of an upload goes.
+sub failed {
+	my $said = "$!";
+	unlink @_;
+	return z(1, $said);
+}
+
+# a PATH [NAME]: adds the attributes to the answer, and returns them.
+sub a {
+	my ($path, $name) = (@_, '');
+	my $s = st($path) or return;
+	my $target = $s->{type} eq 'l' ? readlink $path : '';
+	$out .= sprintf("=%s %o ", $s->{type}, $s->{mode} & 07777)
+		. join(' ', @$s{qw(nlink uid gid dev ino size blocks a m c)}) . " $name\0$target\0";
+	return $s;
+}
+
+# f PATH...: the end of a change that went well.
+sub f { a($_) or return failed() for @_; return z(0, '') }
+
+# rename2 FROM TO FLAGS: renameat2(2).
+sub rename2 { my ($from, $to, $flags) = @_; return syscall($renameat2, $here, $from, $here, $to, $flags) == 0 }
+
+# touch PATH ATIME MTIME: sets those times that are not empty.
+sub touch {
+	my ($path, @times) = @_;
+	my @stamps = map { stamp($_) } @times;
+	return if @stamps != 4;
+	my $b = pack 'q4', @stamps;
+	return syscall($utimensat, $here, $path, $b, 0x100) == 0;
+}
+
+# stamp TIME: seconds and nanoseconds of a date in UTC; "" is UTIME_OMIT.
+sub stamp {
+	return (0, 0x3ffffffe) if $_[0] eq '';
+	my ($y, $mon, $d, $h, $min, $s, $frac) = $_[0] =~ /^(\d+)-(\d+)-(\d+) (\d+):(\d+):(\d+)(?:\.(\d+))?$/ or return;
+	($y, $mon) = ($y - 1, $mon + 12) if $mon < 3;
+	my $days = 365 * $y + int($y / 4) - int($y / 100) + int($y / 400) + int((153 * $mon - 457) / 5) + $d - 719469;
+	return ($days * 86400 + $h * 3600 + $min * 60 + $s, substr(($frac || 0) . '0' x 9, 0, 9) + 0);
+}
+
+# source PATH...: the source, to its end. As in remote.sh.
+sub source {
+	$source = fork;
+	defined $source or return 1;
+	unless ($source) {
+		$SIG{$_} = 'DEFAULT' for qw(TERM PIPE);
+		exit 1 if $ended;
+		open STDIN, '<', '/dev/zero';
+		open STDERR, '>', '/dev/null';
+		exec 'scp', '-p', '-f', @_;
+		exit 1;
+	}
+	my $pid = $source;
+	1 while waitpid($pid, 0) != $pid && $! == 4; # EINTR
+	$source = 0;
+	return $? ? 1 : 0;
+}
+
+# conflict TMP TARGET: the end of a store that met a foreign change.
+sub conflict {
+	unlink $_[0];
+	a($_[1]);
+	return z(9, '');
+}
+
+# The functions of remote.sh that are done here, by their names there. One
+# that returns nothing has changed nothing: then the shell does it.
+%do = (
+	A => \&f,
+	L => sub {
+		my ($depth, $path) = @_;
+		return if $depth != 1;
+		my $s = a($path) or return failed();
+		return z(0, '') if $s->{type} ne 'd';
+		opendir my $dir, $path or return;
+		while (defined(my $name = readdir $dir)) {
+			return if length $out > 1 << 14; # find is faster then
+			a("$path/$name", $name) unless $name =~ /^\.\.?\z/;
+		}
+		return z(0, '');
+	},
+	F => sub {
+		my ($path, $have) = @_;
+		my $s = a($path) or return failed();
+		return if $s->{type} ne 'f';
+		return z(0, '') if $s->{version} eq $have;
+		print $out;
+		$out = '';
+		my $status = source($path);
+		a($path);
+		return z($status, '');
+	},
+	B => sub {
+		my @regular = map { my $s = a($_, $_); $s && $s->{type} eq 'f' ? $_ : "/$ENV{m}" } @_;
+		z(0, '');
+		source(@regular);
+		a($_, $_) for @_;
+		return z(0, '');
+	},
+	N => sub {
+		my ($path, $umask, $mode) = @_;
+		return if $mode ne '';
+		umask oct $umask;
+		my $ok = sysopen my $file, $path, 0301, 0666;
+		umask 0;
+		return $ok ? f($path) : failed();
+	},
+	D => sub {
+		my ($path, $umask, $mode) = @_;
+		return if $mode ne '';
+		umask oct $umask;
+		my $ok = mkdir $path, 0777;
+		umask 0;
+		return $ok ? f($path) : failed();
+	},
+	K => sub {
+		my ($tmp, $target, $expect, $mode, $time, $how) = @_;
+		return if $how ne '' || $mode =~ /^0[1-7]/;
+		touch($tmp, '', $time) if $time ne '';
+		if ($expect eq '-') {
+			return f($target) if rename2($tmp, $target, 1);
+			return conflict($tmp, $target) if $! == 17; # EEXIST
+			return;
+		}
+		my ($new, $old) = (st($tmp), st($target));
+		return conflict($tmp, $target) if !$old || $old->{version} ne $expect;
+		return if !$new || $new->{uid} != $old->{uid} || $new->{gid} != $old->{gid};
+		return rename($tmp, $target) ? f($target) : failed($tmp);
+	},
+	M => sub {
+		my ($from, $to, $how) = @_;
+		if ($how eq '') { return rename($from, $to) ? f($to) : failed() }
+		rename2($from, $to, $how eq 'new' ? 1 : 2) or return;
+		return f($to, $how eq 'new' ? () : $from);
+	},
+	H => sub { return link($_[0], $_[1]) ? f($_[1]) : failed() },
+	Y => sub { return symlink($_[0], $_[1]) ? f($_[1]) : failed() },
+	T => sub {
+		my ($path, $expect, $size) = @_;
+		my $s = st($path);
+		if (!$s || $s->{version} ne $expect) { a($path); return z(9, '') }
+		return if $s->{type} ne 'f';
+		return truncate($path, $size) ? f($path) : failed();
+	},
+	remove => sub { return ($_[0] eq 'rm' ? unlink $_[1] : rmdir $_[1]) ? z(0, '') : failed() },
+	setattr => sub {
+		my ($path, $owner, $mode, $atime, $mtime) = @_;
+		return if $owner ne '' || -l $path;
+		$mode eq '' || chmod(oct $mode, $path) or return failed();
+		"$atime$mtime" eq '' || touch($path, $atime, $mtime) or return failed();
+		return f($path);
+	},
+);
+
+# left ARG...: has the shell do it.
+sub left {
+	local @ENV{qw(l a)} = ($l, '');
+	$out = '';
+	system '/bin/sh', '-c', 'exec </dev/null; eval "$l"; unset l; "$@"', 'sh', @_;
+}
+
+while (defined(my $n = <STDIN>)) {
+	chomp $n;
+	my @arg;
+	while (@arg < $n) {
+		my $arg = <STDIN>;
+		defined $arg && chomp $arg or exit 1;
+		push @arg, $arg;
+	}
+	my $name = shift @arg;
+	$do{$name}->(@arg) or left($name, @arg);
+}

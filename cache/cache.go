@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,8 +29,12 @@ type Options struct {
 	// Timeouts are how long what is known of the host is believed. 0 asks
 	// every time.
 	Timeouts Timeouts
-	// Entries bounds the number of names remembered. Default: 1 million.
+	// Entries bounds the number of names remembered, in 140 bytes each.
+	// Default: 250,000, more than most trees have. In the time that it takes
+	// to list more, what was learned first is no longer believed anyway.
 	Entries int
+	// Ahead bounds what is fetched ahead of those who read. Zero: nothing.
+	Ahead AheadLimits
 	// Conflict says what is done when a file has been changed here and on
 	// the host. Default: [KeepBoth].
 	Conflict Policy
@@ -41,6 +46,13 @@ type Options struct {
 	Hostname string
 	// Logger is told of what a person should know.
 	Logger *slog.Logger
+}
+
+// AheadLimits are the most that is fetched ahead at a time: bytes of small
+// files, and entries of directories and files.
+type AheadLimits struct {
+	Bytes   int64
+	Entries int
 }
 
 // Timeouts are how long attributes, listings (and with them that a name does
@@ -70,7 +82,10 @@ type Cache struct {
 	names  gate
 	temps  *tempNames
 	flight singleflight.Group
+	walks  walks
+	ahead  ahead
 	space  space
+	notice atomic.Pointer[func(Notice)]
 
 	ctx    context.Context // of the mount: ends with Close
 	cancel context.CancelFunc
@@ -86,7 +101,8 @@ type Cache struct {
 // mount has left unsent.
 func Open(ctx context.Context, remote Remote, o Options) (*Cache, error) {
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
-	o.Entries = cmp.Or(o.Entries, 1_000_000)
+	o.Entries = cmp.Or(o.Entries, 250_000)
+	o.Ahead.Entries = min(o.Ahead.Entries, o.Entries/2) // or they go before they are read
 	self, _, err := remote.List(ctx, "")
 	if err != nil {
 		return nil, err
@@ -201,7 +217,7 @@ const maxName = 255
 // directory that may be passed through but not read.
 func (c *Cache) byListing(ctx context.Context, path string) (Entry, knowledge, error) {
 	dir, name := split(path)
-	entries, err := c.fetchList(ctx, dir)
+	entries, err := c.listDir(ctx, dir)
 	if errors.Is(err, syscall.EACCES) {
 		return Entry{}, unknown, nil
 	}
@@ -211,7 +227,11 @@ func (c *Cache) byListing(ctx context.Context, path string) (Entry, knowledge, e
 	if e, k := c.known(path); k == known {
 		return e, k, nil
 	}
-	if e, ok := find(entries, name); ok {
+	e, ok := find(entries, name)
+	switch {
+	case ok && linked(e.Attr): // it may be older than a change of ours under another name
+		return e, stale, nil
+	case ok:
 		return e, known, nil
 	}
 	return Entry{}, absent, nil
@@ -245,16 +265,35 @@ func (c *Cache) known(path string) (Entry, knowledge) {
 
 // Readdir lists a directory.
 func (c *Cache) Readdir(ctx context.Context, dir string) ([]Entry, error) {
-	now, live := time.Now(), c.liveIn(dir)
-	entries, ok := c.tree.list(dir, now.Add(-c.o.Timeouts.Stat), now.Add(-c.o.Timeouts.Dir))
-	if !ok {
-		var err error
-		if entries, err = c.fetchList(ctx, dir); err != nil {
-			return nil, err
-		}
+	live := c.liveIn(dir)
+	entries, err := c.listDir(ctx, dir)
+	if err != nil {
+		return nil, err
 	}
 	maps.Copy(live, c.liveIn(dir))
 	return c.overlay(dir, entries, live), nil
+}
+
+// listDir is what the host has in a directory: what is known, on its way, or
+// asked for now.
+func (c *Cache) listDir(ctx context.Context, dir string) ([]Entry, error) {
+	entries, ok := c.listed(dir)
+	if !ok {
+		if err := c.onItsWay(ctx, dir, func() bool { entries, ok = c.listed(dir); return ok }); err != nil {
+			return nil, err
+		}
+	}
+	if ok {
+		return entries, nil
+	}
+	c.walked(dir)
+	return c.fetchList(ctx, dir)
+}
+
+// listed is what is known of a directory and still believed.
+func (c *Cache) listed(dir string) ([]Entry, bool) {
+	now := time.Now()
+	return c.tree.list(dir, now.Add(-c.o.Timeouts.Stat), now.Add(-c.o.Timeouts.Dir))
 }
 
 // Stamp counts the changes that were made here. Taken before a Readdir it
@@ -318,7 +357,7 @@ func (c *Cache) out(path string, e Entry) Entry {
 	}
 	id := idOf(e.Attr)
 	e.Attr.Ino = c.ino.number(id)
-	if f := c.byNumber(e.Attr.Ino); f != nil {
+	if f := c.byNumber(e.Attr.Ino); f != nil && f.opened() {
 		f.claim(path, 0)
 		if a, ok := f.authority(); ok {
 			e.Attr = a
@@ -365,7 +404,7 @@ func (c *Cache) Getattr(ctx context.Context, path string, named bool, ino uint64
 	if err == nil && e.Attr.Ino == ino {
 		return e.Attr, nil
 	}
-	if f := c.byNumber(ino); f != nil && (err == nil || isGone(err)) {
+	if f := c.byNumber(ino); f != nil && f.opened() && (err == nil || isGone(err)) {
 		return f.unnamed(), nil
 	}
 	return Attr{}, cmp.Or(err, error(syscall.ESTALE))
@@ -373,7 +412,10 @@ func (c *Cache) Getattr(ctx context.Context, path string, named bool, ino uint64
 
 // IsOpen tells whether a file is open here, so that it can be used without
 // a name.
-func (c *Cache) IsOpen(ino uint64) bool { return c.byNumber(ino) != nil }
+func (c *Cache) IsOpen(ino uint64) bool {
+	f := c.byNumber(ino)
+	return f != nil && f.opened()
+}
 
 // Readlink gives the target of a symbolic link. ESTALE says that the name is
 // something else by now, so that the kernel looks it up again.

@@ -35,6 +35,7 @@ func (f *File) conflict(ctx context.Context, path string, u Upload) error {
 	}
 	f.c.changed(path)
 	f.c.tree.expire(path)
+	defer f.c.tell(Notice{Path: path})
 	f.c.log.Warn("a file was changed here and on the host", "path", path)
 	switch f.c.o.Conflict {
 	case Local:
@@ -68,6 +69,7 @@ func (f *File) rebase(a Attr) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.base = a
+	f.alteredLocked(0) // by whom, nobody knows
 }
 
 // yield drops ours: to those who have it open it is a file that was removed.
@@ -123,14 +125,16 @@ func (f *File) storeAs(ctx context.Context, path, why string) (string, error) {
 		f.detach()
 		f.addPath(name)
 		f.renote()
-		f.notCopied()
+		f.sendAll()
 		u, _, seq, err := f.upload()
 		if err != nil {
 			return "", err
 		}
 		a, err := f.send(ctx, name, u)
 		if err == nil {
-			return name, f.stored(name, a, seq)
+			err = f.stored(name, a, seq)
+			c.tell(Notice{Path: name})
+			return name, err
 		}
 		if !errors.Is(err, syscall.ESTALE) || try == 100 {
 			return "", err

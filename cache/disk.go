@@ -13,7 +13,7 @@ import (
 
 // disk is the cache on the local disk: objects/ with the contents, index
 // with what they are the contents of, log/ with what the host does not have
-// yet, lock. It keeps complete clean contents within a budget of bytes, and
+// yet, lock. It keeps clean contents within a budget of bytes, and
 // forgets the least recently used first. Contents of open and of dirty files
 // are not in its books, so they are never evicted.
 type disk struct {
@@ -28,16 +28,18 @@ type disk struct {
 	mu    sync.Mutex // guards the fields below
 	lru   *simplelru.LRU[fileID, stored]
 	bytes int64
-	index *os.File // appended to; see index.go
-	lines int      // in index
-	since int      // lines in index when it was written anew
+	ahead map[string]int64 // objects that nobody has asked for yet, and their sizes
+	index *os.File         // appended to; see index.go
+	lines int              // in index
+	since int              // lines in index when it was written anew
 }
 
-// stored is an object that holds the complete contents of a version.
+// stored is an object that holds contents of a version.
 type stored struct {
 	name string
 	attr Attr
-	racy bool // fetched in the same tick of the host's clock as written
+	have ranges // of the contents
+	racy bool   // fetched in the same tick of the host's clock as written
 }
 
 // openDisk opens the first cache below dir that no other mount owns, one
@@ -98,7 +100,7 @@ func lockDisk(dir string, log *slog.Logger) (*disk, error) {
 		lock.Close()
 		return nil, nil
 	}
-	d := &disk{dir: dir, lock: lock, log: log}
+	d := &disk{dir: dir, lock: lock, log: log, ahead: map[string]int64{}}
 	d.lru, _ = simplelru.NewLRU[fileID, stored](1<<31-1, nil)
 	if d.root, err = os.OpenRoot(dir); err == nil {
 		d.objects, err = d.root.OpenRoot("objects")
@@ -126,7 +128,7 @@ func (d *disk) unlock() {
 // take gives the contents of a version to an open file, and takes them out
 // of the books. Contents of another version of the file are worthless, and
 // removed.
-func (d *disk) take(a Attr) (*object, bool) {
+func (d *disk) take(a Attr) (*object, ranges, bool) {
 	d.mu.Lock()
 	s, ok := d.lru.Peek(idOf(a))
 	if ok {
@@ -134,40 +136,66 @@ func (d *disk) take(a Attr) (*object, bool) {
 	}
 	d.mu.Unlock()
 	if !ok {
-		return nil, false
+		return nil, nil, false
 	}
 	if sameVersion(s.attr, a) && !s.racy {
 		if o, err := d.open(s.name); err == nil {
 			if size, err := o.size(); err == nil && size == a.Size {
-				return o, true
+				return o, s.have, true
 			}
 			o.close()
 		}
 	}
 	d.removeFile(s.name)
-	return nil, false
+	return nil, nil, false
+}
+
+// holds tells whether contents of a version are in the books.
+func (d *disk) holds(a Attr) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s, ok := d.lru.Peek(idOf(a))
+	return ok && sameVersion(s.attr, a)
+}
+
+// keepAhead is keep for contents that nobody has asked for yet.
+func (d *disk) keepAhead(o *object, a Attr) {
+	d.mu.Lock()
+	d.ahead[o.name] = a.Size
+	d.mu.Unlock()
+	d.keep(o, a, false, wholeOf(a.Size))
+}
+
+// claim tells how many bytes of an object were fetched ahead, once.
+func (d *disk) claim(name string) int64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := d.ahead[name]
+	delete(d.ahead, name)
+	return n
 }
 
 // keep takes the contents of a version into the books, from a file that is
 // closed now, and makes room for them.
-func (d *disk) keep(o *object, a Attr, racy bool) {
+func (d *disk) keep(o *object, a Attr, racy bool, have ranges) {
 	o.close()
+	have = have[:min(len(have), maxSpans)]
 	d.mu.Lock()
 	if old, ok := d.lru.Peek(idOf(a)); ok {
 		d.forgetLocked(idOf(a), old)
 		defer d.removeFile(old.name)
 	}
-	s := stored{o.name, a, racy}
+	s := stored{o.name, a, have, racy}
 	d.lru.Add(idOf(a), s)
-	d.bytes += a.Size
-	d.noteLocked(line{Object: o.name, Attr: &a, Racy: racy})
+	d.bytes += have.bytes()
+	d.noteLocked(s.line())
 	d.mu.Unlock()
 	d.evict(0)
 }
 
 func (d *disk) forgetLocked(id fileID, s stored) {
 	d.lru.Remove(id)
-	d.bytes -= s.attr.Size
+	d.bytes -= s.have.bytes()
 	d.noteLocked(line{Gone: s.name})
 }
 
@@ -182,7 +210,7 @@ func (d *disk) rebind(was, is Attr) {
 	}
 	s.attr = is
 	d.lru.Add(idOf(is), s)
-	d.noteLocked(line{Object: s.name, Attr: &is, Racy: s.racy})
+	d.noteLocked(s.line())
 }
 
 // drop removes the contents kept for a file.
@@ -205,6 +233,7 @@ func (d *disk) evict(need int64) {
 		id, s, ok := d.lru.GetOldest()
 		if ok {
 			d.forgetLocked(id, s)
+			delete(d.ahead, s.name)
 		}
 		d.mu.Unlock()
 		if !ok {

@@ -78,7 +78,8 @@ func TestOpenAndDirtyFilesAreNotEvicted(t *testing.T) {
 	w.want("g", strings.Repeat("y", 1000))
 }
 
-// What is never going to fit costs nothing of what is here.
+// A file that is never going to fit can be read, and costs nothing of what is
+// here.
 func TestFileLargerThanTheDisk(t *testing.T) {
 	w := newWorld(t)
 	w.put("f", "text")
@@ -86,8 +87,14 @@ func TestFileLargerThanTheDisk(t *testing.T) {
 	w.make(os.Truncate(w.path("huge"), 1<<42))
 	w.age("huge")
 	w.want("f", "text")
-	_, err := w.tryOpen("huge", os.O_RDONLY)
-	wantErr(t, "open", err, syscall.ENOSPC)
+	h := w.openFile("huge", os.O_RDWR)
+	defer h.Release()
+	b := make([]byte, 4096)
+	if n, err := h.ReadAt(t.Context(), b, 1<<41); n != len(b) || err != nil {
+		t.Errorf("reading in the middle: %d, %v", n, err)
+	}
+	_, err := h.WriteAt(t.Context(), b, 0)
+	wantErr(t, "writing, for which all of it must be here", err, syscall.ENOSPC)
 	w.fake.Reset()
 	w.want("f", "text")
 	w.wantCalls("the other file", "")
@@ -101,7 +108,7 @@ func TestMinFree(t *testing.T) {
 	h, err := w.Tmpfile(os.O_RDWR, 0o600)
 	w.make(err)
 	defer h.Release()
-	_, err = h.WriteAt([]byte("x"), 0)
+	_, err = h.WriteAt(t.Context(), []byte("x"), 0)
 	wantErr(t, "a write", err, syscall.ENOSPC)
 	w.wantLogged(0)
 }
@@ -132,7 +139,7 @@ func TestFullDisk(t *testing.T) {
 	block := strings.Repeat("x", 64<<10)
 	written := int64(0)
 	for {
-		n, err := h.WriteAt([]byte(block), written)
+		n, err := h.WriteAt(t.Context(), []byte(block), written)
 		written += int64(n)
 		if err != nil {
 			wantErr(t, "a write", err, syscall.ENOSPC)
@@ -147,12 +154,12 @@ func TestFullDisk(t *testing.T) {
 	}
 	// Nothing that is not logged may become dirty.
 	if g, err := w.tryOpen("g", os.O_RDWR); err == nil {
-		if _, err := g.WriteAt([]byte("G"), 0); err == nil {
+		if _, err := g.WriteAt(t.Context(), []byte("G"), 0); err == nil {
 			t.Error("a write succeeded on a full disk")
 		}
 		g.Release()
 	}
-	w.make(h.Truncate(written / 2))
+	w.make(h.Truncate(t.Context(), written/2))
 	w.flush(h)
 	h.Release()
 	w.want("g", "g")

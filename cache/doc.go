@@ -1,7 +1,8 @@
 // Package cache keeps a directory of a host on the local disk: attributes and
-// listings in memory, contents in files. It turns opens into downloads of whole
-// files and closes into uploads, and knows nothing of how the host is reached
-// ([Remote]) nor of who asks ([Cache] has a method for each system call).
+// listings in memory, contents in files. It turns opens and reads into
+// downloads and closes into uploads, and knows nothing of how the host is
+// reached ([Remote]) nor of who asks ([Cache] has a method for each system
+// call).
 //
 // # What is believed, and for how long
 //
@@ -17,6 +18,15 @@
 // for a version, and used as long as the host has that version; those that
 // were fetched in the very tick of the host's clock in which they were written
 // are not trusted for long.
+//
+// # Reading
+//
+// A small file is fetched whole when it is opened (smallFile). A large one comes
+// as it is read (content), in ranges of bytes that are kept, and in front of
+// who reads in sequence. Reading directories one after the other, or small
+// files, sets off a listing of the subtree (walks) and a stream of the others
+// (ahead), within [AheadLimits]. Contents are complete before they are written
+// to.
 //
 // # Changes
 //
@@ -71,7 +81,8 @@
 //
 // # What it does not do
 //
-// It does not fetch parts of files, nor send parts. It does not lock files
+// It does not write to contents that are not complete, and of those that were
+// written to it sends everything behind the first change. It does not lock files
 // against others on the host. It does not see that a file on the host was
 // written to without any of its version changing. A file whose only name that
 // is known here is removed while it is open, and that has other names on the

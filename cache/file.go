@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"crypto/sha256"
 	"path"
 	"slices"
 	"sync"
@@ -26,6 +27,7 @@ type File struct {
 	base  Attr         // the version on the host that the contents derive from; Ino 0: not there yet
 	attr  Attr         // as it is here
 	obj   *object      // the contents; nil: not here yet
+	fill  *content     // what of obj is on its way; nil: it is complete
 	racy  bool         // of obj
 	dirty bool         // the host does not have the contents or attributes
 	noted bool         // the log knows that it is dirty
@@ -33,8 +35,14 @@ type File struct {
 	stuck bool         // in a conflict that only a program can end
 	tried *Attr        // size and time of the last upload that failed
 	temps []string     // names of uploads that the host may have, see temp.go
-	seq   uint64       // counts changes of contents, for stores under way
-	from  *origin      // of contents that are a copy of another file's
+	lent  int          // how often obj is lent, see through.go
+	// writers can write to obj without our knowledge, see mapped.go, and sum
+	// is what it was when that was looked at last.
+	writers int
+	sum     [sha256.Size]byte
+	seq     uint64  // counts changes of contents, for stores under way
+	from    *origin // of contents that are a copy of another file's
+	same    prefix
 }
 
 // origin says that a file's contents are those of a file on the host.
@@ -44,19 +52,36 @@ type origin struct {
 	seq  uint64 // of the copy; a change since makes it void
 }
 
+// prefix is how much of the contents, from their beginning, is what the host
+// has: in the version base, and in the one that is being stored, in bytes.
+type prefix struct{ base, stored int64 }
+
+// alteredLocked says that the contents are written to from an offset on.
+func (f *File) alteredLocked(off int64) {
+	f.same.base = min(f.same.base, off)
+	f.same.stored = min(f.same.stored, off)
+}
+
 // acquire gives the File of an inode number to one more handle.
 func (c *Cache) acquire(ino uint64, path string) *File {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	f := c.acquireLocked(ino)
+	if path != "" {
+		c.addPathLocked(f, path)
+	}
+	return f
+}
+
+func (c *Cache) acquireLocked(ino uint64) *File {
 	f := c.files[ino]
 	if f == nil {
 		f = &File{c: c, ino: ino, busy: newGate()}
 		c.files[ino] = f
 	}
-	f.held()
-	if path != "" {
-		c.addPathLocked(f, path)
-	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refs++
 	return f
 }
 
@@ -141,6 +166,10 @@ func (c *Cache) removeLiveLocked(dir, base string) {
 func (c *Cache) renamed(from, to string, exchange bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.renamedLocked(from, to, exchange)
+}
+
+func (c *Cache) renamedLocked(from, to string, exchange bool) {
 	place := func(p string) (string, bool) {
 		q, ok := moved(p, from, to)
 		if !ok && exchange {
@@ -205,30 +234,70 @@ func (c *Cache) liveAt(name string) *File {
 	return c.live[dir][base]
 }
 
-// holdAt is the open file under a name, and hold that of a number, for who
-// works on it without a handle: it is not let go of before letGo.
+// openAt is liveAt for who wants nothing but a file with contents: another
+// is only being opened, or worked on by its path.
+func (c *Cache) openAt(name string) *File {
+	f := c.liveAt(name)
+	if f == nil || !f.opened() {
+		return nil
+	}
+	return f
+}
+
+// opened tells whether a file has contents here. One that has none is held by
+// who opens it, or by who works on it by its path, so that these take turns.
+func (f *File) opened() bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.obj != nil
+}
+
+// holdAt is the regular file that has a name, as far as is known, for who
+// works on it without a handle, be it open or not: it is not let go of before
+// letGo.
 func (c *Cache) holdAt(name string) *File {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	dir, base := split(name)
-	return c.live[dir][base].held()
+	ino := c.ownerLocked(name)
+	if ino == 0 {
+		return nil
+	}
+	return c.acquireLocked(ino)
 }
 
-func (c *Cache) hold(ino uint64) *File {
+// holdFor is holdAt for who knows the number. What is known to be something
+// else than a regular file cannot be opened here, and needs no File.
+func (c *Cache) holdFor(path string, ino uint64) *File {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.files[ino].held()
+	if a, ok := c.tree.peek(path); ok && !isRegular(a) && c.files[ino] == nil {
+		return nil
+	}
+	return c.acquireLocked(ino)
 }
 
-// held counts one more who uses a file, if there is one. Called with the
-// mutex of the cache.
-func (f *File) held() *File {
-	if f != nil {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.refs++
+// owns tells whether a file, or none, is the one that holdAt would give.
+func (c *Cache) owns(f *File, name string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ino := c.ownerLocked(name)
+	if f == nil {
+		return ino == 0
 	}
-	return f
+	return ino == f.ino
+}
+
+// ownerLocked is the number of the regular file that has a name, as far as is
+// known, or 0.
+func (c *Cache) ownerLocked(name string) uint64 {
+	dir, base := split(name)
+	if f := c.live[dir][base]; f != nil {
+		return f.ino
+	}
+	if a, ok := c.tree.peek(name); ok && isRegular(a) {
+		return c.ino.number(idOf(a))
+	}
+	return 0
 }
 
 func letGo(files ...*File) {
@@ -320,14 +389,14 @@ func (f *File) retire() {
 	f.putAwayLocked(named)
 }
 
-// putAwayLocked gives complete clean contents to the books, and removes all
-// others.
+// putAwayLocked gives clean contents to the books, and removes all others.
 func (f *File) putAwayLocked(named bool) {
 	if f.obj == nil {
 		return
 	}
-	if named && !f.dirty && f.base.Ino != 0 {
-		f.c.disk.keep(f.obj, f.base, f.racy)
+	have := f.haltLocked()
+	if named && !f.dirty && f.base.Ino != 0 && (len(have) > 0 || f.base.Size == 0) {
+		f.c.disk.keep(f.obj, f.base, f.racy, have)
 		f.c.compact()
 	} else {
 		f.unnoteLocked()
@@ -363,6 +432,9 @@ func (f *File) shut() {
 // noteLocked writes down that the file is dirty, before it becomes so.
 func (f *File) noteLocked(flushed bool) error {
 	r := record{Object: f.obj.name, Path: []byte(f.pathLocked()), Base: f.base, Mode: f.attr.Mode, Mtime: f.attr.Mtime, Flushed: flushed}
+	if f.writers > 0 && !f.dirty {
+		r.Sum = f.sum[:]
+	}
 	for _, t := range f.temps {
 		r.Temps = append(r.Temps, []byte(t))
 	}

@@ -134,7 +134,7 @@ func TestTruncateDuringStore(t *testing.T) {
 	h := w.create("f")
 	defer h.Release()
 	w.write(h, "a long text", 0)
-	w.host.On(cachetest.Hook{Method: "Store", Path: "f", Times: 1, During: func() { w.make(h.Truncate(2)) }})
+	w.host.On(cachetest.Hook{Method: "Store", Path: "f", Times: 1, During: func() { w.make(h.Truncate(t.Context(), 2)) }})
 	w.flush(h)
 	w.wantThere("f", "a ")
 }
@@ -199,6 +199,26 @@ func TestAttributesGoWithTheStore(t *testing.T) {
 	}
 	w.want("f", "text")
 	w.wantCalls("reading it", "")
+}
+
+// The owner that a new file has anyway costs no request; another does.
+func TestOwnOwnerGoesWithTheStore(t *testing.T) {
+	for _, flags := range []int{os.O_RDWR, os.O_RDWR | os.O_EXCL} {
+		uid, gid := uint32(os.Getuid()), uint32(os.Getgid())
+		w := newWorld(t, func(o *cache.Options) { o.UID, o.GID = uid, gid })
+		w.entries("")
+		h, err := w.Create(t.Context(), "f", flags, 0o644)
+		w.make(err)
+		w.write(h, "text", 0)
+		w.fake.Reset()
+		if _, err := w.Setattr(t.Context(), "f", h.Attr().Ino, cache.Change{UID: &uid, GID: &gid}); err != nil {
+			t.Fatal(err)
+		}
+		w.wantCalls("chown to the owner that it has", "")
+		w.flush(h)
+		h.Release()
+		w.wantThere("f", "text")
+	}
 }
 
 // A time that is set must not hide that the host has other contents.

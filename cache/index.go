@@ -23,6 +23,7 @@ type line struct {
 	Object string `json:"object,omitempty"` // holds the version Attr
 	Attr   *Attr  `json:"attr,omitempty"`
 	Racy   bool   `json:"racy,omitempty"`
+	Have   ranges `json:"have,omitempty"` // of the contents; missing: all
 	Gone   string `json:"gone,omitempty"` // an object that is removed
 	Alias  uint64 `json:"alias,omitempty"`
 	Dev    uint64 `json:"dev,omitempty"` // with Alias: the file that has the number
@@ -49,6 +50,27 @@ func decodeLine(b []byte) (line, error) {
 	return l, json.Unmarshal(text, &l)
 }
 
+// line is the note of an object.
+func (s stored) line() line {
+	l := line{Object: s.name, Attr: &s.attr, Racy: s.racy}
+	if !s.have.has(span{0, s.attr.Size}) {
+		l.Have = s.have
+	}
+	return l
+}
+
+// stored is the object of a note.
+func (l line) stored() stored {
+	s := stored{l.Object, *l.Attr, wholeOf(l.Attr.Size), l.Racy}
+	if l.Have != nil {
+		s.have = nil
+		for _, r := range l.Have {
+			s.have.add(span{max(r.Off, 0), min(r.End, l.Attr.Size)})
+		}
+	}
+	return s
+}
+
 // contents is what an index says.
 type contents struct {
 	objects map[string]stored
@@ -58,10 +80,18 @@ type contents struct {
 	clean   bool
 }
 
+// maxLine is more than any line has, in bytes: maxSpans take less than half of
+// it.
+const maxLine = 1 << 20
+
+// maxSpans bounds what is kept of contents that are not complete. A reader at
+// random makes many spans.
+const maxSpans = 1 << 13
+
 // readIndex reads an index up to its first damaged line.
 func readIndex(r io.Reader) contents {
 	c := contents{objects: map[string]stored{}}
-	br := bufio.NewReader(r)
+	br := bufio.NewReaderSize(r, maxLine)
 	for {
 		b, err := br.ReadSlice('\n')
 		if err != nil {
@@ -81,7 +111,7 @@ func (c *contents) apply(l line) {
 	case l.Start != "":
 		c.start = l.Start
 	case l.Object != "" && l.Attr != nil && l.Attr.Size >= 0 && !strings.ContainsAny(l.Object, "/."):
-		c.objects[l.Object] = stored{l.Object, *l.Attr, l.Racy}
+		c.objects[l.Object] = l.stored()
 		c.order = append(c.order, l.Object)
 	case l.Gone != "":
 		delete(c.objects, l.Gone)
@@ -122,10 +152,10 @@ func (d *disk) restore(s stored, logged map[string]bool) {
 		return
 	}
 	if old, ok := d.lru.Peek(idOf(s.attr)); ok {
-		d.bytes -= old.attr.Size
+		d.bytes -= old.have.bytes()
 	}
 	d.lru.Add(idOf(s.attr), s)
-	d.bytes += s.attr.Size
+	d.bytes += s.have.bytes()
 }
 
 // sweep removes the objects that nobody knows.
@@ -168,7 +198,7 @@ func (d *disk) rewrite(ino *inodes) error {
 		lines++
 	}
 	for _, s := range d.lru.Values() {
-		w.Write(line{Object: s.name, Attr: &s.attr, Racy: s.racy}.encode())
+		w.Write(s.line().encode())
 		lines++
 	}
 	if err := errors.Join(w.Flush(), f.Sync(), d.root.Rename("index.new", indexName)); err != nil {

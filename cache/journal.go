@@ -23,6 +23,7 @@ type record struct {
 	Mode    uint32
 	Mtime   int64    // 0: the object's own
 	Flushed bool     // the program has closed or synced the file
+	Sum     []byte   `json:",omitempty"` // of contents that are not changed, perhaps, see mapped.go
 	Temps   [][]byte `json:",omitempty"` // names of uploads, see temp.go
 }
 

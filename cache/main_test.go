@@ -64,7 +64,7 @@ func (a *actor) create(path, text string, flags int) (*cache.Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = h.WriteAt([]byte(text), 0)
+	_, err = h.WriteAt(context.Background(), []byte(text), 0)
 	return h, err
 }
 
@@ -78,7 +78,7 @@ func (a *actor) edit(path, text string) (*cache.Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = h.WriteAt([]byte(text), 0)
+	_, err = h.WriteAt(context.Background(), []byte(text), 0)
 	return h, err
 }
 

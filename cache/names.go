@@ -144,6 +144,7 @@ func (c *Cache) failed(err error, paths ...string) error {
 		if isGone(err) || errors.Is(err, syscall.EEXIST) || errors.Is(err, syscall.ENOTEMPTY) {
 			c.tree.forget(p)
 		}
+		c.tell(Notice{Path: p})
 	}
 	return err
 }
@@ -153,10 +154,29 @@ func (c *Cache) Link(ctx context.Context, path string, ino uint64, link string) 
 	if c.taken(link) {
 		return Entry{}, syscall.EEXIST
 	}
-	if f := c.hold(ino); f != nil {
-		defer f.release()
-		return c.linkOpen(ctx, f, link)
+	f := c.holdFor(path, ino)
+	if f == nil {
+		return c.linkClosed(ctx, path, link)
 	}
+	defer f.release()
+	leave, err := c.names.share(ctx)
+	if err != nil {
+		return Entry{}, err
+	}
+	defer leave()
+	unlock, err := f.lock(ctx)
+	if err != nil {
+		return Entry{}, err
+	}
+	defer unlock()
+	if !f.opened() {
+		return c.linkClosed(ctx, path, link)
+	}
+	return c.linkOpen(ctx, f, link)
+}
+
+// linkClosed links what is not open.
+func (c *Cache) linkClosed(ctx context.Context, path, link string) (Entry, error) {
 	was, err := c.entry(ctx, path)
 	if err != nil {
 		return Entry{}, err
@@ -181,18 +201,8 @@ func (c *Cache) linked(path, link string, e Entry) Entry {
 }
 
 // linkOpen links a file that is open. The host must have it first; one
-// without a name is stored under the new one.
+// without a name is stored under the new one. Called with the file locked.
 func (c *Cache) linkOpen(ctx context.Context, f *File, link string) (Entry, error) {
-	leave, err := c.names.share(ctx)
-	if err != nil {
-		return Entry{}, err
-	}
-	defer leave()
-	unlock, err := f.lock(ctx)
-	if err != nil {
-		return Entry{}, err
-	}
-	defer unlock()
 	path := f.path()
 	if path == "" {
 		return c.linkFirst(ctx, f, link)
@@ -279,6 +289,7 @@ func (f *File) rebound(a Attr) {
 		return // a foreign change, to be met by the next open or store
 	}
 	f.base = a
+	f.renewLocked()
 	if !f.dirty {
 		f.attr = a
 		return
@@ -301,7 +312,7 @@ func (c *Cache) Unlink(ctx context.Context, path string) error {
 		return err
 	}
 	defer unlock()
-	if f := c.liveAt(path); f != nil {
+	if f := c.openAt(path); f != nil {
 		return c.unlinkOpen(ctx, f, path)
 	}
 	return c.unlinkClosed(ctx, path)
@@ -316,7 +327,7 @@ func (c *Cache) unlinkClosed(ctx context.Context, path string) error {
 	}
 	c.changed(path)
 	c.tree.remove(path)
-	if f := c.unname(path); f != nil { // opened meanwhile
+	if f := c.unname(path); f != nil && f.opened() { // meanwhile
 		c.lost(ctx, f, f.baseAttr())
 		return nil
 	}
@@ -356,6 +367,9 @@ func (c *Cache) unlinkOpen(ctx context.Context, f *File, path string) error {
 	base := f.base
 	f.mu.RUnlock()
 	if base.Ino != 0 {
+		if err := f.rescue(ctx); err != nil {
+			return err
+		}
 		if err := c.keepName(ctx, f, base, path); err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 type object struct {
 	name string
 	f    *os.File
+	turn int // counts contents that took the place of others in it, see through.go
 }
 
 func (d *disk) create() (*object, error) {
@@ -23,7 +24,7 @@ func (d *disk) create() (*object, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &object{name, f}, nil
+	return &object{name: name, f: f}, nil
 }
 
 func (d *disk) open(name string) (*object, error) {
@@ -31,7 +32,7 @@ func (d *disk) open(name string) (*object, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &object{name, f}, nil
+	return &object{name: name, f: f}, nil
 }
 
 func (o *object) close() { o.f.Close() }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"syscall"
 	"time"
@@ -14,6 +15,8 @@ type Handle struct {
 	f      *File
 	write  bool
 	append bool
+
+	watched bool // its file is, see mapped.go
 }
 
 // Attr are the attributes of the file as it is open here.
@@ -23,17 +26,22 @@ func (h *Handle) Attr() Attr {
 	return h.f.attrLocked()
 }
 
-// Fd is the descriptor of the local file with the contents, valid until
-// Release.
-func (h *Handle) Fd() int {
-	h.f.mu.Lock()
-	defer h.f.mu.Unlock()
-	return int(h.f.obj.f.Fd())
+// Writes tells whether the handle may write.
+func (h *Handle) Writes() bool { return h.write }
+
+// Contents names what the file has here: it stays the same for as long as
+// nothing but this handle and others like it change the contents, also over
+// stores and while nobody has the file open. It is never empty.
+func (h *Handle) Contents() string {
+	h.f.mu.RLock()
+	defer h.f.mu.RUnlock()
+	return fmt.Sprint(h.f.obj.name, h.f.obj.turn)
 }
 
 // Open opens a regular file, by its number and one of its names, with the
-// flags of open(2). The contents are here, complete and of the version that
-// the host has now (or had at most Timeout ago), when it returns.
+// flags of open(2). The contents are of the version that the host has now (or
+// had at most Timeout ago). Those of a small file are here when it returns;
+// those of a large one come as they are read.
 func (c *Cache) Open(ctx context.Context, path string, ino uint64, flags int) (*Handle, error) {
 	h := newHandle(flags)
 	h.f = c.acquire(ino, "")
@@ -59,7 +67,7 @@ func (f *File) open(ctx context.Context, path string, flags int) error {
 		return err
 	}
 	if flags&syscall.O_TRUNC != 0 {
-		return f.truncate(0)
+		return f.truncate(ctx, 0)
 	}
 	return nil
 }
@@ -82,10 +90,28 @@ func (f *File) current(ctx context.Context, path string, flags int) error {
 	if flags&syscall.O_TRUNC != 0 {
 		return f.replace(e.Attr)
 	}
-	if f.has(e.Attr) {
+	return f.obtain(ctx, e.Attr)
+}
+
+// obtain makes the contents those of a version: as they are here, as they are
+// being fetched ahead, as they are fetched now, or as they will come when they
+// are read.
+func (f *File) obtain(ctx context.Context, a Attr) error {
+	if f.has(a) {
 		return nil
 	}
-	return f.fetch(ctx, e.Attr)
+	if a.Size > smallFile {
+		if err := f.expect(a); !errors.Is(err, errLent) {
+			return err
+		}
+		return f.fetch(ctx, a)
+	}
+	came, err := f.c.awaited(ctx, f.path())
+	if err != nil || came && f.has(a) {
+		return err
+	}
+	f.c.opened(f.path())
+	return f.fetch(ctx, a)
 }
 
 // entry is what the host has under a path, if it is this file.
@@ -111,35 +137,48 @@ func (f *File) entry(ctx context.Context, path string) (Entry, error) {
 func (f *File) has(a Attr) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.dirty || f.obj != nil && sameVersion(f.base, a) && !f.racy {
+	racy := f.racy || f.fill != nil && f.base.Mtime >= f.fill.settled
+	if f.dirty || f.obj != nil && sameVersion(f.base, a) && !racy {
 		return true // dirty: somebody has written to it just now
 	}
-	o, ok := f.c.disk.take(a)
-	if ok {
-		f.adoptLocked(o, a, false)
+	o, have, ok := f.c.disk.take(a)
+	if !ok {
+		return false
 	}
-	return ok
+	f.c.ahead.count(0, f.c.disk.claim(o.name))
+	return f.adoptLocked(o, a, have, false) == nil
 }
 
 // adopt makes an object the contents of a version, unless somebody has
 // written to the file while it was fetched: that is newer.
-func (f *File) adopt(o *object, a Attr, racy bool) {
+func (f *File) adopt(o *object, a Attr, racy bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.dirty {
 		f.c.disk.discard(o)
-		return
+		return nil
 	}
-	f.adoptLocked(o, a, racy)
+	return f.adoptLocked(o, a, wholeOf(a.Size), racy)
 }
 
-// adoptLocked makes an object the contents of a version. The file is clean.
-func (f *File) adoptLocked(o *object, a Attr, racy bool) {
-	if f.obj != nil {
-		f.c.disk.discard(f.obj)
+// adoptLocked makes an object the contents of a version, of which some bytes
+// are here; on an error the object is gone. The file is clean.
+func (f *File) adoptLocked(o *object, a Attr, have ranges, racy bool) error {
+	if f.lent > 0 && !have.has(span{0, a.Size}) {
+		f.c.disk.discard(o)
+		return errLent
 	}
-	f.obj, f.base, f.attr, f.racy = o, a, a, racy
+	f.haltLocked()
+	if err := f.installLocked(o); err != nil {
+		return err
+	}
+	f.base, f.attr, f.racy = a, a, racy
+	f.same = prefix{base: a.Size}
+	if !have.has(span{0, a.Size}) {
+		f.fill = f.c.newContent(f, o, a, have)
+	}
 	f.seq++
+	return nil
 }
 
 // replace makes the contents empty ones that will take the place of a
@@ -156,8 +195,11 @@ func (f *File) replace(a Attr) error {
 		return f.truncateLocked(0)
 	}
 	f.c.disk.drop(idOf(a))
-	f.adoptLocked(o, a, false)
+	if err := f.adoptLocked(o, a, wholeOf(a.Size), false); err != nil {
+		return err
+	}
 	f.attr.Size, f.attr.Block = 0, 0
+	f.alteredLocked(0)
 	if err := f.touchLocked(); err != nil {
 		f.racy = true // these are not the contents of a
 		return err
@@ -193,8 +235,7 @@ func (f *File) fetched(o *object, got Attr, racy bool, asked fileID) error {
 		f.c.disk.discard(o)
 		return syscall.ESTALE // another file has the name now: the kernel looks it up again
 	}
-	f.adopt(o, got, racy)
-	return nil
+	return f.adopt(o, got, racy)
 }
 
 // errAgain says that a file changed while it was fetched.
@@ -217,7 +258,8 @@ func (c *Cache) fetch(ctx context.Context, path string, a Attr) (*object, Attr, 
 	})
 	if err == nil {
 		err = w.finish(got.Size)
-	} else if !hasErrno(err) {
+	}
+	if err != nil && !hasErrno(err) {
 		err = errors.Join(errAgain, err)
 	}
 	if err != nil {

@@ -274,10 +274,10 @@ func TestReadToTheEnd(t *testing.T) {
 	h := w.openFile("f", os.O_RDONLY)
 	defer h.Release()
 	b := make([]byte, 100)
-	if n, err := h.ReadAt(b, 2); n != 2 || err != nil {
+	if n, err := h.ReadAt(t.Context(), b, 2); n != 2 || err != nil {
 		t.Errorf("%d, %v", n, err)
 	}
-	if n, err := h.ReadAt(b, 4); n != 0 || err != nil {
+	if n, err := h.ReadAt(t.Context(), b, 4); n != 0 || err != nil {
 		t.Errorf("at the end: %d, %v", n, err)
 	}
 }

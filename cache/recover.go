@@ -39,6 +39,11 @@ func (c *Cache) recover(ctx context.Context) error {
 
 // resume sends what one record tells of.
 func (c *Cache) resume(ctx context.Context, r record) error {
+	if c.unchanged(r) {
+		c.disk.unnote(r.Object)
+		c.disk.removeFile(r.Object)
+		return nil
+	}
 	f, err := c.reopen(r)
 	if err != nil {
 		return err

@@ -16,7 +16,19 @@ import (
 type Remote interface {
 	Stat(ctx context.Context, path string) (Entry, error)
 	List(ctx context.Context, path string) (self Entry, entries []Entry, err error)
+	// ListTree lists a directory and everything below, calling each with
+	// every directory that is complete, up to about limit entries; more
+	// says that there were more. After an error none is to be believed.
+	ListTree(ctx context.Context, path string, limit int, each func(Listing)) (more bool, err error)
 	Fetch(ctx context.Context, path string, have Attr, begin func(Attr) (io.Writer, error)) (Attr, error)
+
+	// FetchMany fetches small files in one stream: for each path in turn it
+	// calls begin as Fetch does, and then done with how it went.
+	FetchMany(ctx context.Context, paths []string, begin func(i int, a Attr) (io.Writer, error), done func(i int, a Attr, err error)) error
+	// FetchRange writes part of a file of the version have to w. ESTALE
+	// says that it is another version; an error without an errno, that it
+	// became one meanwhile.
+	FetchRange(ctx context.Context, path string, have Attr, off, size int64, w io.Writer) error
 
 	Store(ctx context.Context, path string, u Upload) (Attr, error)
 	Create(ctx context.Context, path string, mode uint32) (Attr, error)
@@ -62,6 +74,13 @@ type Entry = struct {
 	Attr   Attr
 }
 
+// Listing is one directory of a subtree.
+type Listing = struct {
+	Path    string // of the directory
+	Self    Entry  // the directory itself, without a name
+	Entries []Entry
+}
+
 // Change says which attributes are to be set: those whose pointer is not
 // nil. Times are nanoseconds since 1970.
 type Change = struct {
@@ -72,16 +91,20 @@ type Change = struct {
 
 // Upload is a store: the new contents of a file and what goes with them.
 type Upload = struct {
-	Contents io.Reader
-	Size     int64  // of Contents, in bytes
-	Mode     uint32 // permission bits
-	Atime    int64  // nanoseconds since 1970, kept to the microsecond
-	Mtime    int64  // nanoseconds since 1970
+	Contents io.ReaderAt
+	Size     int64 // of Contents, in bytes
+	// Keep is how many bytes Contents has in common, from the first on, with
+	// the file in the version Expect: the host has them, and they are not sent.
+	Keep  int64
+	Mode  uint32 // permission bits
+	Atime int64  // nanoseconds since 1970, kept to the microsecond
+	Mtime int64  // nanoseconds since 1970
 	// Expect is the version of the file that the contents replace; a zero
 	// one says that there must be no file yet.
 	Expect Attr
-	// Temp is a name in the same directory that nobody else uses: what the
-	// contents are called until they are complete.
+	// Temp is a name in the same directory that nobody else uses, nor the
+	// same with a "+": what the contents are called until they are complete.
+	// Both may be left where a host or a connection fails.
 	Temp string
 	// From, if not "", is a file of the remote that has the contents as
 	// long as it is the version FromHave: they are copied there, and

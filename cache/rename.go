@@ -34,9 +34,12 @@ func (c *Cache) Rename(ctx context.Context, from, to string, flags uint32) error
 	return c.rename(ctx, from, to, flags)
 }
 
-// lockNames locks the files that are open under two names, whichever they
-// are once they are locked.
+// lockNames locks the files that have two names, whichever they are once they
+// are locked. Those that are not open are locked too: who opens one meanwhile
+// would take our change for a foreign one.
 func (c *Cache) lockNames(ctx context.Context, from, to string) (func(), error) {
+	c.identify(ctx, from)
+	c.identify(ctx, to)
 	for {
 		a, b := c.holdAt(from), c.holdAt(to)
 		unlock, err := lockAll(ctx, a, b)
@@ -45,10 +48,20 @@ func (c *Cache) lockNames(ctx context.Context, from, to string) (func(), error) 
 			return nil, err
 		}
 		done := func() { unlock(); letGo(a, b) }
-		if c.liveAt(from) == a && c.liveAt(to) == b {
+		if c.owns(a, from) && c.owns(b, to) {
 			return done, nil
 		}
 		done()
+	}
+}
+
+// identify asks the host which file has a name if that was forgotten, as after
+// a change that failed. What it says to a change of the name itself is soon
+// heard anyway. Where names that do not exist are not remembered, every new
+// one would be asked about.
+func (c *Cache) identify(ctx context.Context, path string) {
+	if _, k := c.tree.last(path); k == unknown && c.o.Timeouts.Dir > 0 && c.liveAt(path) == nil {
+		_, _ = c.stat(ctx, path)
 	}
 }
 
@@ -73,7 +86,7 @@ func lockAll(ctx context.Context, a, b *File) (func(), error) {
 }
 
 func (c *Cache) rename(ctx context.Context, from, to string, flags uint32) error {
-	src, dst := c.liveAt(from), c.liveAt(to)
+	src, dst := c.openAt(from), c.openAt(to)
 	for _, f := range []*File{src, dst} {
 		if f == nil || f == dst && flags == 0 {
 			continue
@@ -88,9 +101,15 @@ func (c *Cache) rename(ctx context.Context, from, to string, flags uint32) error
 		}
 	}
 	if flags == 0 && dst != nil && dst != src {
+		if err := dst.rescue(ctx); err != nil {
+			return err
+		}
 		if err := c.keepName(ctx, dst, dst.baseAttr(), to); err != nil {
 			return err
 		}
+	}
+	if flags&Exchange != 0 {
+		return c.exchange(ctx, from, to)
 	}
 	old, known1 := c.known(from)
 	over, known2 := c.tree.last(to)
@@ -105,11 +124,7 @@ func (c *Cache) rename(ctx context.Context, from, to string, flags uint32) error
 		return c.failed(err, from, to)
 	}
 	c.changed(from, to)
-	if flags&Exchange != 0 {
-		c.exchanged(from, to)
-		return nil
-	}
-	if linked(a) && (same || known2 == unknown && c.remainsAt(ctx, from)) {
+	if linked(a) && (same || known2 == unknown || idOf(over) == idOf(a)) && c.remainsAt(ctx, from) {
 		return nil // two names of one file: rename(2) does nothing
 	}
 	if linked(a) {
@@ -155,15 +170,29 @@ func (f *File) baseAttr() Attr {
 func (c *Cache) replaced(ctx context.Context, over Attr, k knowledge, to string, ino uint64) {
 	if dst := c.liveAt(to); dst != nil && dst.ino != ino {
 		c.unname(to)
-		c.lost(ctx, dst, dst.baseAttr())
-		return
+		if dst.opened() {
+			c.lost(ctx, dst, dst.baseAttr())
+			return
+		}
 	}
 	c.dropped(ctx, over, k)
 }
 
-// exchanged takes in that two names were swapped: nothing below them is
-// known any more, and what is open below has moved.
-func (c *Cache) exchanged(from, to string) {
-	c.tree.exchanged(from, to)
-	c.renamed(from, to, true)
+// exchange swaps two names, and those of what is open below them. Nobody gets
+// a name there meanwhile by what he knows of the host: the tree says so until
+// it is told of the end, in one step with the names.
+func (c *Cache) exchange(ctx context.Context, from, to string) error {
+	done := c.tree.exchange(from, to)
+	_, err := c.remote.Rename(ctx, from, to, Exchange)
+	c.changed(from, to)
+	c.mu.Lock()
+	done(err == nil)
+	if err == nil {
+		c.renamedLocked(from, to, true)
+	}
+	c.mu.Unlock()
+	if err != nil {
+		return c.failed(err, from, to)
+	}
+	return nil
 }

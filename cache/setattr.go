@@ -10,10 +10,16 @@ import (
 // Setattr changes attributes of a file. Those of one that is to be stored
 // anyway go with its store.
 func (c *Cache) Setattr(ctx context.Context, path string, ino uint64, ch Change) (Attr, error) {
-	if f := c.hold(ino); f != nil {
-		defer f.release()
-		return f.setattr(ctx, ch)
+	f := c.holdFor(path, ino)
+	if f == nil {
+		return c.setattrClosed(ctx, path, ch)
 	}
+	defer f.release()
+	return f.setattr(ctx, path, ch)
+}
+
+// setattrClosed changes attributes of what is not open.
+func (c *Cache) setattrClosed(ctx context.Context, path string, ch Change) (Attr, error) {
 	was, k := c.tree.lookup(path, time.Time{}, time.Time{})
 	a, err := c.remote.Setattr(ctx, path, ch)
 	if err != nil {
@@ -38,7 +44,8 @@ func (c *Cache) reattributed(path string, e Entry) Attr {
 	return c.out(path, e).Attr
 }
 
-func (f *File) setattr(ctx context.Context, ch Change) (Attr, error) {
+// setattr is Setattr of a regular file, which has the path unless it is open.
+func (f *File) setattr(ctx context.Context, path string, ch Change) (Attr, error) {
 	if f.setHere(ch) {
 		return f.seen(), nil
 	}
@@ -52,6 +59,9 @@ func (f *File) setattr(ctx context.Context, ch Change) (Attr, error) {
 		return Attr{}, err
 	}
 	defer unlock()
+	if !f.opened() {
+		return f.c.setattrClosed(ctx, path, ch)
+	}
 	if err := f.exists(ctx); err != nil {
 		return Attr{}, err
 	}
@@ -87,7 +97,8 @@ func (f *File) setThere(ctx context.Context, ch Change) (Attr, error) {
 func (f *File) setHere(ch Change) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	gone := len(f.paths) == 0
+	gone := f.obj != nil && len(f.paths) == 0
+	ch = f.withoutOwnLocked(ch)
 	if !gone && !(f.dirty && ch.UID == nil && ch.GID == nil && (f.base.Ino == 0 || f.base.UID == f.c.o.UID || f.c.o.UID == 0)) {
 		return false
 	}
@@ -100,6 +111,26 @@ func (f *File) setHere(ch Change) bool {
 		return false
 	}
 	return true
+}
+
+// withoutOwnLocked leaves out of a change the owner that a file has already, as
+// tar(1) of root sets it of every file that it has just made. It stays where
+// set-ID bits would be cleared by it, and where a file that the host does not
+// have yet may get another group from its directory.
+func (f *File) withoutOwnLocked(ch Change) Change {
+	const setID = syscall.S_ISUID | syscall.S_ISGID
+	may := f.attr.UID == f.c.o.UID || f.c.o.UID == 0
+	if !f.dirty || !may || f.attr.Mode&setID != 0 || ch.UID != nil && *ch.UID != f.attr.UID || ch.GID != nil && *ch.GID != f.attr.GID {
+		return ch
+	}
+	if f.base.Ino == 0 {
+		dir, _ := split(f.pathLocked())
+		if a, ok := f.c.tree.peek(dir); !ok || a.Mode&syscall.S_ISGID != 0 {
+			return ch
+		}
+	}
+	ch.UID, ch.GID = nil, nil
+	return ch
 }
 
 // Apply makes a change in attributes.
@@ -131,6 +162,7 @@ func (f *File) reset(a Attr, ch Change) {
 		return // a foreign change
 	}
 	f.base = a
+	f.renewLocked()
 	if f.dirty {
 		Apply(&f.attr, ch)
 		_ = f.noteLocked(f.ended)
@@ -139,12 +171,38 @@ func (f *File) reset(a Attr, ch Change) {
 	f.attr = a
 }
 
-// Truncate sets the size of a file that nobody has open. Nothing is fetched
-// for it.
+// Truncate sets the size of a file. Nothing is fetched for it if nobody has
+// the file open.
 func (c *Cache) Truncate(ctx context.Context, path string, ino uint64, size int64) (Attr, error) {
-	if f := c.byNumber(ino); f != nil {
-		return c.truncateOpen(ctx, path, ino, size)
+	f := c.acquire(ino, "")
+	defer f.release()
+	if a, done, err := f.truncateClosed(ctx, path, size); done || err != nil {
+		return a, err
 	}
+	return c.truncateOpen(ctx, path, ino, size)
+}
+
+// truncateClosed sets the size of a file on the host, unless it is open.
+func (f *File) truncateClosed(ctx context.Context, path string, size int64) (a Attr, done bool, err error) {
+	leave, err := f.c.names.share(ctx)
+	if err != nil {
+		return Attr{}, false, err
+	}
+	defer leave()
+	unlock, err := f.lock(ctx)
+	if err != nil {
+		return Attr{}, false, err
+	}
+	defer unlock()
+	if f.opened() {
+		return Attr{}, false, nil
+	}
+	a, err = f.c.truncate(ctx, path, size)
+	return a, true, err
+}
+
+// truncate sets the size of a file on the host.
+func (c *Cache) truncate(ctx context.Context, path string, size int64) (Attr, error) {
 	e, err := c.entry(ctx, path)
 	if err != nil {
 		return Attr{}, err
@@ -177,7 +235,7 @@ func (c *Cache) truncateOpen(ctx context.Context, path string, ino uint64, size 
 	}
 	defer h.Release()
 	if size != 0 {
-		if err := h.Truncate(size); err != nil {
+		if err := h.Truncate(ctx, size); err != nil {
 			return Attr{}, err
 		}
 	}

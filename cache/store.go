@@ -47,16 +47,29 @@ func (f *File) storeLocked(ctx context.Context) error {
 	switch {
 	case err == nil:
 		return f.stored(path, a, seq)
-	case u.From != "" && ctx.Err() == nil:
-		f.notCopied()
+	case u.From != "" && refused(err):
+		f.sendAll()
 		return f.storeLocked(ctx)
 	case errors.Is(err, syscall.ESTALE):
 		return f.conflict(ctx, path, u)
+	case u.Keep > 0 && refused(err):
+		f.sendAll()
+		return f.storeLocked(ctx)
 	case f.sequence() != seq && !hasErrno(err):
 		return f.storeLocked(ctx) // it was cut shorter under the upload
 	}
 	f.mayHave(u)
 	return err
+}
+
+// refused tells whether an error is the host's answer to a store.
+func refused(err error) bool {
+	for _, lost := range []syscall.Errno{syscall.ENOTCONN, syscall.ETIMEDOUT, syscall.EINTR} {
+		if errors.Is(err, lost) {
+			return false
+		}
+	}
+	return hasErrno(err)
 }
 
 func hasErrno(err error) bool {
@@ -88,6 +101,10 @@ func (f *File) unsent() bool {
 	return f.dirty && len(f.paths) > 0
 }
 
+// leastKept is the least that the host is asked to copy of what it has, in
+// bytes, rather than being sent it once more.
+const leastKept = 64 << 10
+
 // upload is what is to be sent now. Writes may go on meanwhile: then the
 // file is sent once more, after seq.
 func (f *File) upload() (Upload, string, uint64, error) {
@@ -106,8 +123,12 @@ func (f *File) upload() (Upload, string, uint64, error) {
 		Expect:   f.base,
 		Temp:     temp,
 	}
-	if f.from != nil && f.from.seq == f.seq && f.from.base.Size == f.attr.Size {
+	f.same.stored = f.attr.Size
+	switch {
+	case f.from != nil && f.from.seq == f.seq && f.from.base.Size == f.attr.Size:
 		u.From, u.FromHave = f.from.path, f.from.base
+	case f.base.Ino != 0 && f.same.base >= leastKept:
+		u.Keep = f.same.base
 	}
 	return u, f.pathLocked(), f.seq, nil
 }
@@ -121,12 +142,13 @@ func (f *File) send(ctx context.Context, path string, u Upload) (Attr, error) {
 	return a, err
 }
 
-// notCopied says that the host cannot make the contents as a copy: they have
-// to be sent.
-func (f *File) notCopied() {
+// sendAll says that the host cannot make anything of the contents from what
+// it has: they have to be sent.
+func (f *File) sendAll() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.from = nil
+	f.alteredLocked(0)
 }
 
 // stored takes in that the host has what was sent at seq, as version a.
@@ -143,14 +165,19 @@ func (f *File) stored(path string, a Attr, seq uint64) error {
 		c.tree.expireLinks(idOf(a))
 		c.tree.put(path, Entry{Attr: a})
 	}
+	c.tell(Notice{Path: path, Attr: true})
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.base, f.racy, f.tried = a, false, nil
+	f.same.base = min(f.same.stored, a.Size)
 	if f.seq != seq {
 		return f.noteLocked(false)
 	}
 	f.attr = a
 	f.dirty = false
+	if f.writers > 0 {
+		return f.noteLocked(false)
+	}
 	f.unnoteLocked()
 	return nil
 }

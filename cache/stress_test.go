@@ -65,7 +65,7 @@ func (c *crowd) edit(r *rand.Rand, path string) {
 	}
 	defer h.Release()
 	for range r.IntN(4) {
-		if _, err := h.WriteAt([]byte(strings.Repeat("x", r.IntN(100))), r.Int64N(200)); err != nil {
+		if _, err := h.WriteAt(ctx, []byte(strings.Repeat("x", r.IntN(100))), r.Int64N(200)); err != nil {
 			c.t.Errorf("write: %v", err)
 		}
 	}
@@ -83,15 +83,10 @@ func (c *crowd) create(r *rand.Rand, path string) {
 			return err
 		}
 		defer h.Release()
-		_, err = h.WriteAt([]byte(path), 0)
+		_, err = h.WriteAt(context.Background(), []byte(path), 0)
 		return err
 	})
 }
-
-// long asks for what still fails now and then: with exchanges and links by
-// several programs at once a store can take our own change for a foreign one,
-// and make a conflict copy. docs/consistency.md says so.
-var long = os.Getenv("SCPFS_LONG") != ""
 
 // relink swaps two names, of files or of directories, or links a file.
 func (c *crowd) relink(r *rand.Rand, p, q string) {
@@ -116,7 +111,7 @@ func (c *crowd) relink(r *rand.Rand, p, q string) {
 func (c *crowd) step(r *rand.Rand) {
 	ctx := context.Background()
 	p, q := c.path(r), c.path(r)
-	if long && r.IntN(4) == 0 {
+	if r.IntN(4) == 0 {
 		c.relink(r, p, q)
 		return
 	}

@@ -126,12 +126,18 @@ func (m *model) exchange(from, to string) {
 	if !m.exists(from) || !m.exists(to) || strings.HasPrefix(to+"/", from+"/") || strings.HasPrefix(from+"/", to+"/") {
 		return
 	}
+	done := m.tree.exchange(from, to)
+	m.stat(from) // the answers to these may come at any time
+	m.list(to)
 	m.carry(from, "\x00")
 	m.carry(to, from)
 	m.carry("\x00", to)
 	m.entered(from)
 	m.entered(to)
-	m.tree.exchanged(from, to)
+	m.answer(len(m.answers) / 2)
+	m.stat(to)
+	m.answer(len(m.answers) - 1)
+	done(true)
 }
 
 // stat and list ask the host; the answer comes later.
@@ -235,7 +241,7 @@ func (m *model) check(step int) {
 			m.t.Fatalf("step %d: %d names are listed in %s, there are %d", step, len(all), p, m.children(p))
 		}
 	}
-	if n := m.tree.root.size(); n != m.tree.count {
+	if n := m.tree.root.nodes(); n != m.tree.count {
 		m.t.Fatalf("step %d: the tree has %d nodes and counts %d", step, n, m.tree.count)
 	}
 }
@@ -250,10 +256,10 @@ func (m *model) children(dir string) int {
 	return n
 }
 
-func (n *node) size() int {
+func (n *node) nodes() int {
 	all := 1
-	for _, k := range n.kids {
-		all += k.size()
+	for _, k := range n.kids() {
+		all += k.nodes()
 	}
 	return all
 }

@@ -1,9 +1,11 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
+	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -11,27 +13,47 @@ import (
 
 // ReadAt reads from the contents, as io.ReaderAt does, but without an error
 // at the end of the file.
-func (h *Handle) ReadAt(p []byte, off int64) (int, error) {
-	h.f.mu.RLock()
-	defer h.f.mu.RUnlock()
-	n, err := h.f.obj.f.ReadAt(p, off)
+func (h *Handle) ReadAt(ctx context.Context, p []byte, off int64) (n int, err error) {
+	err = h.f.view(ctx, span{off, off + int64(len(p))}, func(o *object) error {
+		n, err = o.f.ReadAt(p, off)
+		return err
+	})
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
 	return n, err
 }
 
+// Here tells whether bytes are here, so that reading them waits for nobody.
+func (h *Handle) Here(off, size int64) bool {
+	t := h.f.filling()
+	return t == nil || t.here(span{off, off + size})
+}
+
+// Complete tells whether all of the contents are here.
+func (h *Handle) Complete() bool { return h.f.filling() == nil }
+
 // WriteAt writes to the contents here; Flush or Fsync bring them to the
 // host. On a handle opened with O_APPEND the offset is not looked at.
-func (h *Handle) WriteAt(p []byte, off int64) (int, error) { return h.f.writeAt(p, off, h.append) }
+func (h *Handle) WriteAt(ctx context.Context, p []byte, off int64) (int, error) {
+	return h.f.writeAt(ctx, p, off, h.append)
+}
 
 // WriteBack writes pages of a mapping. They have their place, also when the
 // kernel sends them by a handle opened with O_APPEND.
-func (h *Handle) WriteBack(p []byte, off int64) (int, error) { return h.f.writeAt(p, off, false) }
+func (h *Handle) WriteBack(ctx context.Context, p []byte, off int64) (int, error) {
+	return h.f.writeAt(ctx, p, off, false)
+}
 
-func (f *File) writeAt(p []byte, off int64, atEnd bool) (int, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (f *File) writeAt(ctx context.Context, p []byte, off int64, atEnd bool) (n int, err error) {
+	err = f.change(ctx, everything.End, func() error {
+		n, err = f.writeLocked(p, off, atEnd)
+		return err
+	})
+	return n, err
+}
+
+func (f *File) writeLocked(p []byte, off int64, atEnd bool) (int, error) {
 	if atEnd {
 		off = f.attr.Size
 	}
@@ -41,6 +63,7 @@ func (f *File) writeAt(p []byte, off int64, atEnd bool) (int, error) {
 	if err := f.touchLocked(); err != nil {
 		return 0, err
 	}
+	f.alteredLocked(off)
 	n, err := f.obj.f.WriteAt(p, off)
 	if n > 0 { // else the offset does not count
 		f.attr.Size = max(f.attr.Size, off+int64(n))
@@ -49,18 +72,17 @@ func (f *File) writeAt(p []byte, off int64, atEnd bool) (int, error) {
 }
 
 // Truncate sets the size of the contents here.
-func (h *Handle) Truncate(size int64) error { return h.f.truncate(size) }
+func (h *Handle) Truncate(ctx context.Context, size int64) error { return h.f.truncate(ctx, size) }
 
-func (f *File) truncate(size int64) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.truncateLocked(size)
+func (f *File) truncate(ctx context.Context, size int64) error {
+	return f.change(ctx, size, func() error { return f.truncateLocked(size) })
 }
 
 func (f *File) truncateLocked(size int64) error {
 	if err := f.touchLocked(); err != nil {
 		return err
 	}
+	f.alteredLocked(size)
 	if err := f.obj.f.Truncate(size); err != nil {
 		return err
 	}
@@ -70,13 +92,15 @@ func (f *File) truncateLocked(size int64) error {
 
 // Allocate is fallocate(2) on the contents here. What it reserves is space
 // of the local disk, not of the host's.
-func (h *Handle) Allocate(mode uint32, off, size int64) error {
-	f := h.f
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (h *Handle) Allocate(ctx context.Context, mode uint32, off, size int64) error {
+	return h.f.change(ctx, everything.End, func() error { return h.f.allocateLocked(mode, off, size) })
+}
+
+func (f *File) allocateLocked(mode uint32, off, size int64) error {
 	if err := f.touchLocked(); err != nil {
 		return err
 	}
+	f.alteredLocked(off)
 	if err := unix.Fallocate(int(f.obj.f.Fd()), mode, off, size); err != nil {
 		return err
 	}
@@ -86,19 +110,49 @@ func (h *Handle) Allocate(mode uint32, off, size int64) error {
 }
 
 // Seek finds the next data or hole in the contents: whence is SEEK_DATA or
-// SEEK_HOLE of lseek(2).
+// SEEK_HOLE of lseek(2). Of contents that are still on their way it says that
+// they have no holes.
 func (h *Handle) Seek(off int64, whence int) (int64, error) {
 	h.f.mu.Lock() // the offset of the descriptor is shared
 	defer h.f.mu.Unlock()
+	if h.f.fill != nil {
+		return seekPlain(off, whence, h.f.attr.Size)
+	}
 	return unix.Seek(int(h.f.obj.f.Fd()), off, whence)
+}
+
+// seekPlain is Seek in a file that is all data.
+func seekPlain(off int64, whence int, size int64) (int64, error) {
+	switch {
+	case off < 0 || off >= size:
+		return 0, syscall.ENXIO
+	case whence == unix.SEEK_HOLE:
+		return size, nil
+	}
+	return off, nil
 }
 
 // CopyRange copies between two files here. If the whole of a file that the
 // host has as it is becomes the whole of another, Flush has the host copy it.
 func (h *Handle) CopyRange(ctx context.Context, off int64, to *Handle, toOff, size int64) (int64, error) {
 	if h.f == to.f {
-		return to.copyWithin(off, toOff, size)
+		return to.copyWithin(ctx, off, toOff, size)
 	}
+	src, dst := h.f, to.f
+	for range fetches {
+		err := cmp.Or(src.present(ctx, span{off, off + size}), dst.present(ctx, everything))
+		if err != nil {
+			return 0, err
+		}
+		if n, done, err := h.copyTo(to, off, toOff, size); done {
+			return n, err
+		}
+	}
+	return 0, syscall.EBUSY
+}
+
+// copyTo copies what is here. It reports whether it was.
+func (h *Handle) copyTo(to *Handle, off, toOff, size int64) (n int64, done bool, err error) {
 	src, dst := h.f, to.f
 	first, second := src, dst
 	if dst.ino < src.ino {
@@ -108,8 +162,15 @@ func (h *Handle) CopyRange(ctx context.Context, off int64, to *Handle, toOff, si
 	defer first.mu.Unlock()
 	second.mu.Lock()
 	defer second.mu.Unlock()
+	if dst.fill != nil || src.fill != nil && !src.fill.here(span{off, off + size}) {
+		return 0, false, nil
+	}
+	n, err = copyLocked(src, dst, off, toOff, size, to.append)
+	return n, true, err
+}
 
-	if to.append {
+func copyLocked(src, dst *File, off, toOff, size int64, atEnd bool) (int64, error) {
+	if atEnd {
 		toOff = dst.attr.Size
 	}
 	size = min(size, src.attr.Size-off)
@@ -120,7 +181,8 @@ func (h *Handle) CopyRange(ctx context.Context, off int64, to *Handle, toOff, si
 	if err := dst.touchLocked(); err != nil {
 		return 0, err
 	}
-	n, err := io.Copy(io.NewOffsetWriter(dst.obj.f, toOff), io.NewSectionReader(src.obj.f, off, size))
+	dst.alteredLocked(toOff)
+	n, err := copyBytes(dst.obj.f, toOff, src.obj.f, off, size)
 	dst.attr.Size = max(dst.attr.Size, toOff+n)
 	dst.from = nil
 	if err == nil && !src.dirty && src.base.Ino != 0 && dst.attr.Size == toOff+n && (goesOn || off == 0 && toOff == 0) {
@@ -129,13 +191,29 @@ func (h *Handle) CopyRange(ctx context.Context, off int64, to *Handle, toOff, si
 	return n, err
 }
 
-func (h *Handle) copyWithin(off, toOff, size int64) (int64, error) {
+// copyBytes copies between two files of the local disk, by reference where its
+// file system can.
+func copyBytes(dst *os.File, toOff int64, src *os.File, off, size int64) (int64, error) {
+	var n int64
+	for n < size {
+		from, to := off+n, toOff+n
+		k, err := unix.CopyFileRange(int(src.Fd()), &from, int(dst.Fd()), &to, int(min(size-n, 1<<30)), 0)
+		if k <= 0 || err != nil {
+			rest, err := io.Copy(io.NewOffsetWriter(dst, toOff+n), io.NewSectionReader(src, off+n, size-n))
+			return n + rest, err
+		}
+		n += int64(k)
+	}
+	return n, nil
+}
+
+func (h *Handle) copyWithin(ctx context.Context, off, toOff, size int64) (int64, error) {
 	buf := make([]byte, min(size, 1<<20))
-	n, err := h.ReadAt(buf, off)
+	n, err := h.ReadAt(ctx, buf, off)
 	if err != nil || n == 0 {
 		return 0, err
 	}
-	n, err = h.WriteAt(buf[:n], toOff)
+	n, err = h.WriteAt(ctx, buf[:n], toOff)
 	return int64(n), err
 }
 
@@ -145,11 +223,16 @@ func (h *Handle) Flush(ctx context.Context) error {
 	if !h.write {
 		return nil
 	}
-	return h.f.store(ctx)
+	return h.Fsync(ctx)
 }
 
 // Fsync brings changes to the host, whoever made them.
-func (h *Handle) Fsync(ctx context.Context) error { return h.f.store(ctx) }
+func (h *Handle) Fsync(ctx context.Context) error {
+	if err := h.f.notice(); err != nil {
+		return err
+	}
+	return h.f.store(ctx)
+}
 
 // Release ends the handle.
 func (h *Handle) Release() { h.f.release() }

@@ -103,6 +103,10 @@ func (d *Dir) List(ctx context.Context, path string) (cache.Entry, []cache.Entry
 	if err := d.enter(ctx, "List"); err != nil {
 		return cache.Entry{}, nil, err
 	}
+	return d.list(path)
+}
+
+func (d *Dir) list(path string) (cache.Entry, []cache.Entry, error) {
 	self, err := d.entry(path, "")
 	if err != nil {
 		return cache.Entry{}, nil, err
@@ -130,6 +134,10 @@ func (d *Dir) Fetch(ctx context.Context, path string, have cache.Attr, begin fun
 	if err := d.enter(ctx, "Fetch"); err != nil {
 		return cache.Attr{}, err
 	}
+	return d.fetch(path, have, begin)
+}
+
+func (d *Dir) fetch(path string, have cache.Attr, begin func(cache.Attr) (io.Writer, error)) (cache.Attr, error) {
 	f, err := os.OpenFile(d.abs(path), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return cache.Attr{}, err

@@ -144,7 +144,7 @@ func (f *Faulty) Store(ctx context.Context, path string, u cache.Upload) (cache.
 	h := f.hook("Store", path)
 	return through(ctx, h, func() (cache.Attr, error) {
 		if h.During != nil {
-			u.Contents = &first{u.Contents, h.During}
+			u.Contents = &first{ReaderAt: u.Contents, do: h.During}
 		}
 		return f.Remote.Store(ctx, path, u)
 	})
@@ -152,14 +152,43 @@ func (f *Faulty) Store(ctx context.Context, path string, u cache.Upload) (cache.
 
 // first runs something before the first read.
 type first struct {
-	io.Reader
+	io.ReaderAt
+	once sync.Once
+	do   func()
+}
+
+func (f *first) ReadAt(p []byte, off int64) (int, error) {
+	f.once.Do(f.do)
+	return f.ReaderAt.ReadAt(p, off)
+}
+
+// FetchRange implements [cache.Remote].
+func (f *Faulty) FetchRange(ctx context.Context, path string, have cache.Attr, off, size int64, w io.Writer) error {
+	h := f.hook("FetchRange", path)
+	return only(ctx, h, func() error {
+		if h.During != nil {
+			w = &begun{w, h.During}
+		}
+		return f.Remote.FetchRange(ctx, path, have, off, size, w)
+	})
+}
+
+// begun runs something after the first write.
+type begun struct {
+	io.Writer
 	do func()
 }
 
-func (f *first) Read(p []byte) (int, error) {
-	if f.do != nil {
-		f.do()
-		f.do = nil
+func (b *begun) Write(p []byte) (int, error) {
+	n, err := b.Writer.Write(p)
+	if b.do != nil {
+		b.do()
+		b.do = nil
 	}
-	return f.Reader.Read(p)
+	return n, err
+}
+
+// ListTree implements [cache.Remote].
+func (f *Faulty) ListTree(ctx context.Context, path string, limit int, each func(cache.Listing)) (bool, error) {
+	return through(ctx, f.hook("ListTree", path), func() (bool, error) { return f.Remote.ListTree(ctx, path, limit, each) })
 }

@@ -22,7 +22,7 @@ func (d *Dir) Store(ctx context.Context, path string, u cache.Upload) (cache.Att
 	return d.change(ctx, "Store", path, func(abs string) error {
 		tmp := d.abs(cmp.Or(u.Temp, filepath.Join(filepath.Dir(path), ".scpfs-"+rand.Text())))
 		defer os.Remove(tmp)
-		if err := d.upload(tmp, u); err != nil {
+		if err := d.upload(tmp, path, u); err != nil {
 			return errno(err)
 		}
 		return d.commit(tmp, abs, path, u)
@@ -38,46 +38,59 @@ func errno(err error) error {
 }
 
 // upload makes the file under its temporary name, complete.
-func (d *Dir) upload(tmp string, u cache.Upload) error {
+func (d *Dir) upload(tmp, path string, u cache.Upload) error {
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if u.From != "" {
-		err = d.copyFrom(f, u)
-	} else {
-		err = fill(f, u)
-	}
-	if err != nil {
+	if err := d.contents(f, path, u); err != nil {
 		return err
 	}
 	return finish(tmp, u)
 }
 
+// contents fills the new file from what is here already, and from the upload.
+func (d *Dir) contents(f *os.File, path string, u cache.Upload) error {
+	if u.From != "" {
+		return d.copyFrom(f, u.From, u.FromHave)
+	}
+	if u.Keep > 0 {
+		if err := d.copyFrom(f, path, u.Expect); err != nil {
+			return err
+		}
+		if err := f.Truncate(u.Keep); err != nil {
+			return err
+		}
+	}
+	return fill(f, u)
+}
+
+// fill writes what the host has not got.
 func fill(f *os.File, u cache.Upload) error {
-	n, err := io.Copy(f, io.LimitReader(u.Contents, u.Size))
-	if err == nil && n != u.Size {
-		err = fmt.Errorf("%d bytes where %d were announced", n, u.Size)
+	rest := u.Size - u.Keep
+	n, err := io.Copy(io.NewOffsetWriter(f, u.Keep), io.NewSectionReader(u.Contents, u.Keep, rest))
+	if err == nil && n != rest {
+		err = fmt.Errorf("%d bytes where %d were announced", n, rest)
 	}
 	return err
 }
 
 // copyFrom takes the contents of another file, if it is the version said,
 // before and after.
-func (d *Dir) copyFrom(f *os.File, u cache.Upload) error {
-	from, err := os.Open(d.abs(u.From))
+func (d *Dir) copyFrom(f *os.File, path string, have cache.Attr) error {
+	from, err := os.Open(d.abs(path))
 	if err != nil {
 		return err
 	}
 	defer from.Close()
-	if err := d.is(u.From, u.FromHave); err != nil {
+	if err := d.is(path, have); err != nil {
 		return err
 	}
 	if _, err := io.Copy(f, from); err != nil {
 		return err
 	}
-	return d.is(u.From, u.FromHave)
+	return d.is(path, have)
 }
 
 // is tells by its error whether a file is another version.

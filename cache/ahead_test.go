@@ -1,0 +1,194 @@
+package cache_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/scpfs/scpfs/cache"
+	"github.com/scpfs/scpfs/cache/cachetest"
+)
+
+// looksAhead is for a world whose cache does.
+func looksAhead(o *cache.Options) { o.Ahead = cache.AheadLimits{Bytes: 64 << 20, Entries: 1000} }
+
+// library makes directories with files.
+func (w *world) library(dirs, files int) {
+	w.t.Helper()
+	w.mkdir("lib")
+	for d := range dirs {
+		dir := fmt.Sprint("lib/", d)
+		w.mkdir(dir)
+		for f := range files {
+			w.put(fmt.Sprint(dir, "/", f), fmt.Sprintf("text of %d-%d", d, f))
+		}
+	}
+}
+
+// browse lists the directories of the library one after the other. What it
+// took to list those is counted.
+func (w *world) browse(dirs, files int) {
+	w.t.Helper()
+	w.entries("lib")
+	w.fake.Reset()
+	for d := range dirs {
+		if got := w.entries(fmt.Sprint("lib/", d)); len(got) != files {
+			w.t.Errorf("directory %d has %v", d, got)
+		}
+	}
+}
+
+// leaf reads files of the library one after the other.
+func (w *world) leaf(dirs, files int) {
+	w.t.Helper()
+	w.fake.Reset()
+	for d := range dirs {
+		for f := range files {
+			w.want(fmt.Sprint("lib/", d, "/", f), fmt.Sprintf("text of %d-%d", d, f))
+		}
+	}
+}
+
+// The second directory that is read brings the others, by one command.
+func TestWalkAhead(t *testing.T) {
+	w := newWorld(t, looksAhead)
+	w.library(20, 3)
+	w.browse(20, 3)
+	w.wantCalls("20 directories", "List 2, ListTree 1")
+}
+
+// A listing ahead that fails or is wrong does no harm, and is not repeated for
+// every directory.
+func TestWalkAheadFails(t *testing.T) {
+	w := newWorld(t, looksAhead)
+	w.library(20, 3)
+	w.host.Fail("ListTree", cachetest.ErrTorn)
+	w.browse(20, 3)
+	w.wantCalls("20 directories", "List 20")
+}
+
+// A subtree that is too large is listed as far as it goes.
+func TestWalkAheadIsBounded(t *testing.T) {
+	w := newWorld(t, func(o *cache.Options) { o.Ahead.Entries = 10 })
+	w.library(20, 3)
+	w.browse(20, 3)
+	if n := w.fake.Calls()["List"]; n < 15 {
+		t.Errorf("%d listings of directories, though no more than 10 entries may come ahead", n)
+	}
+}
+
+// What is changed here while the listing ahead is on its way is right
+// afterwards.
+func TestWalkAheadAndChange(t *testing.T) {
+	w := newWorld(t, looksAhead)
+	w.library(20, 3)
+	w.entries("lib")
+	arrived, release := w.host.Block("ListTree", "lib")
+	w.entries("lib/0")
+	w.entries("lib/1")
+	<-arrived
+	w.make(w.Unlink(t.Context(), "lib/0/1"))
+	w.make(w.Rename(t.Context(), "lib/1", "lib/renamed", 0))
+	release()
+	if got := w.entries("lib/5"); len(got) != 3 {
+		t.Errorf("a directory behind it has %v", got)
+	}
+	if got := w.entries("lib/0"); len(got) != 2 {
+		t.Errorf("a removed file is back: %v", got)
+	}
+	if got := w.entries("lib/renamed"); len(got) != 3 {
+		t.Errorf("a renamed directory has %v", got)
+	}
+}
+
+// The second small file that is opened brings the others, in one stream.
+func TestFetchAhead(t *testing.T) {
+	w := newWorld(t, looksAhead)
+	w.library(1, 100)
+	w.entries("lib/0")
+	w.leaf(1, 100)
+	if calls := w.fake.Calls(); calls["FetchMany"] != 1 || calls["Fetch"] > 3 {
+		t.Errorf("the calls were %v", calls)
+	}
+	if n := w.Ahead(); n.Fetched == 0 || n.Read < n.Fetched*9/10 {
+		t.Errorf("counted %+v", n)
+	}
+}
+
+// Listings alone bring no contents, and neither does one file.
+func TestNothingIsFetchedUnasked(t *testing.T) {
+	w := newWorld(t, looksAhead)
+	w.library(10, 10)
+	for d := range 10 {
+		w.entries(fmt.Sprint("lib/", d))
+	}
+	w.want("lib/3/3", "text of 3-3")
+	w.want("lib/3/3", "text of 3-3")
+	calls := w.fake.Calls()
+	if calls["Fetch"] != 1 || calls["FetchMany"] != 0 {
+		t.Errorf("the calls were %v", calls)
+	}
+}
+
+// Who looks for one name in every directory does not read the others.
+func TestOneNameEverywhere(t *testing.T) {
+	w := newWorld(t, looksAhead)
+	w.library(10, 10)
+	for d := range 10 {
+		w.entries(fmt.Sprint("lib/", d))
+		w.want(fmt.Sprint("lib/", d, "/5"), fmt.Sprintf("text of %d-5", d))
+	}
+	if n := w.Ahead(); n.Fetched != 0 {
+		t.Errorf("counted %+v", n)
+	}
+}
+
+// Who reads one directory after the other gets what is in the next ones as
+// well.
+func TestFetchAheadInSubtree(t *testing.T) {
+	w := newWorld(t, looksAhead)
+	w.library(20, 20)
+	w.browse(20, 20)
+	w.leaf(20, 20)
+	if calls := w.fake.Calls(); calls["FetchMany"] > 4 || calls["Fetch"] > 6 {
+		t.Errorf("the calls were %v", calls)
+	}
+}
+
+// The guessing stops where it is wrong: somebody opens two files of each of
+// many directories that hold much more.
+func TestWasteIsBounded(t *testing.T) {
+	w := newWorld(t, looksAhead, func(o *cache.Options) { o.Timeouts = cache.SameTimeouts(time.Hour) })
+	w.mkdir("lib")
+	const dirs, files, size = 30, 40, 10_000
+	for d := range dirs {
+		w.mkdir(fmt.Sprint("lib/", d))
+		for f := range files {
+			w.put(fmt.Sprint("lib/", d, "/", f), pattern(size))
+		}
+	}
+	for d := range dirs {
+		w.entries(fmt.Sprint("lib/", d))
+		w.want(fmt.Sprint("lib/", d, "/", 0), pattern(size))
+		w.want(fmt.Sprint("lib/", d, "/", 1), pattern(size))
+	}
+	n := w.Ahead()
+	if all := int64(dirs * files * size); n.Fetched-n.Read > all/2 {
+		t.Errorf("%d of %d bytes were fetched in vain", n.Fetched-n.Read, all)
+	}
+}
+
+// Files that change on the host after they were fetched ahead are fetched
+// again.
+func TestFetchedAheadAndChanged(t *testing.T) {
+	w := newWorld(t, looksAhead, timeouts(0))
+	w.library(1, 20)
+	w.entries("lib/0")
+	w.want("lib/0/0", "text of 0-0")
+	w.want("lib/0/1", "text of 0-1")
+	w.put("lib/0/7", "other")
+	w.want("lib/0/7", "other")
+	w.make(w.Unlink(t.Context(), "lib/0/8"))
+	w.replace("lib/0/9", "another")
+	w.want("lib/0/9", "another")
+}

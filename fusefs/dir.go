@@ -2,6 +2,9 @@ package fusefs
 
 import (
 	"context"
+	"path"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fs"
@@ -31,7 +34,18 @@ var _ = (interface {
 
 // OpendirHandle opens a directory. What is in it is asked when it is read.
 func (n *Node) OpendirHandle(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
-	return &dirHandle{n: n}, 0, 0
+	if !n.upToDate() {
+		n.fs.leave(ctx, extra{relist: true})
+	}
+	return &dirHandle{n: n}, fuse.FOPEN_CACHE_DIR, 0
+}
+
+// upToDate tells whether the kernel's own copy of a directory is what the
+// cache would answer.
+func (n *Node) upToDate() bool {
+	path, named := n.path()
+	listed := n.listed.Load()
+	return named && listed != nil && *listed != cache.Names{} && *listed == n.fs.cache.Names(path)
 }
 
 // Readdirent gives the next entry.
@@ -69,12 +83,33 @@ func (d *dirHandle) fill(ctx context.Context) syscall.Errno {
 		return 0
 	}
 	stamp := d.n.fs.cache.Stamp()
-	entries, err := d.n.fs.cache.Readdir(ctx, path)
+	entries, names, err := d.n.fs.list(ctx, path)
 	if err != nil {
 		return d.n.fs.errno("readdir", path, err)
 	}
+	d.n.listed.Store(&names)
 	d.path, d.entries, d.stamp, d.read = path, entries, stamp, true
 	return 0
+}
+
+// list lists a directory, and identifies the names in it. They are in order,
+// so that an offset is the same place in every listing of the same names: the
+// kernel goes on with one where its copy of another ends.
+func (f *FS) list(ctx context.Context, path string) ([]cache.Entry, cache.Names, error) {
+	const tries = 2 // the names are known after the first
+	var entries []cache.Entry
+	for range tries {
+		names := f.cache.Names(path)
+		var err error
+		if entries, err = f.cache.Readdir(ctx, path); err != nil {
+			return nil, cache.Names{}, err
+		}
+		slices.SortFunc(entries, func(a, b cache.Entry) int { return strings.Compare(a.Name, b.Name) })
+		if names != (cache.Names{}) && names == f.cache.Names(path) {
+			return entries, names, nil
+		}
+	}
+	return entries, cache.Names{}, nil
 }
 
 // Seekdir goes to an offset that an entry had. The beginning takes a new
@@ -90,10 +125,14 @@ func (d *dirHandle) Seekdir(ctx context.Context, off uint64) syscall.Errno {
 // Lookup gives the kernel the attributes along with the entry it reads: the
 // one that Readdirent gave last. What has been changed since the snapshot, by
 // somebody who works on the files as he reads their names, is looked up anew.
+// An error leaves the attributes out.
 func (d *dirHandle) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs.Inode, syscall.Errno) {
+	if !d.n.fs.plus.spend() {
+		return nil, syscall.EAGAIN
+	}
 	i := d.next - 3
 	if i >= 0 && i < len(d.entries) && d.entries[i].Name == name && !d.n.fs.cache.Changed(d.path, name, d.stamp) {
-		return d.n.node(ctx, d.entries[i].Attr, out), 0
+		return d.n.node(ctx, path.Join(d.path, name), d.entries[i].Attr, out), 0
 	}
 	return d.n.Lookup(ctx, name, out)
 }

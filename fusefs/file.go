@@ -14,7 +14,8 @@ import (
 // handle is an open file.
 type handle struct {
 	*cache.Handle
-	fs *FS
+	fs   *FS
+	lent bool // the kernel reads the contents itself
 }
 
 var _ = (interface {
@@ -27,25 +28,42 @@ var _ = (interface {
 	fs.FileAllocater
 })((*handle)(nil))
 
-// Open opens a file. Its contents are here when it returns.
+// Open opens a file.
 func (n *Node) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
+	request := ctx
 	ctx, done := n.fs.interruptible(ctx)
 	defer done()
 	path, named := n.path()
 	if !named && !n.fs.cache.IsOpen(n.ino()) {
-		return nil, 0, syscall.ESTALE
+		return nil, 0, n.fs.staled(request)
 	}
 	h, err := n.fs.cache.Open(ctx, path, n.ino(), int(flags))
+	if errors.Is(err, syscall.ESTALE) {
+		return nil, 0, n.fs.staled(request)
+	}
 	if err != nil {
 		return nil, 0, n.fs.errno("open", path, err)
 	}
-	return &handle{h, n.fs}, 0, 0
+	n.fs.again(request, false)
+	n.correct(h.Attr())
+	return n.opened(request, h)
 }
 
 // Read reads from the contents here.
 func (h *handle) Read(ctx context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
-	n, err := h.ReadAt(dest, off)
+	ctx, done := h.waiting(ctx, h.Here(off, int64(len(dest))))
+	defer done()
+	n, err := h.ReadAt(ctx, dest, off)
 	return fuse.ReadResultData(dest[:n]), h.fs.errno("read", "", err)
+}
+
+// waiting makes the context of a request interruptible that will have to wait
+// for contents: not when they are here, as it costs more than the request.
+func (h *handle) waiting(ctx context.Context, here bool) (context.Context, context.CancelFunc) {
+	if here {
+		return ctx, func() {}
+	}
+	return h.fs.interruptible(ctx)
 }
 
 // Write writes to the contents here. Pages of mappings are not written by
@@ -55,7 +73,9 @@ func (h *handle) Write(ctx context.Context, data []byte, off int64) (uint32, sys
 	if caller, ok := fuse.FromContext(ctx); ok && caller.Pid == 0 {
 		write = h.WriteBack
 	}
-	n, err := write(data, off)
+	ctx, done := h.waiting(ctx, h.Complete())
+	defer done()
+	n, err := write(ctx, data, off)
 	return uint32(n), h.fs.errno("write", "", err)
 }
 
@@ -76,6 +96,7 @@ func (h *handle) Fsync(ctx context.Context, flags uint32) syscall.Errno {
 
 // Release ends the handle.
 func (h *handle) Release(ctx context.Context) syscall.Errno {
+	h.fs.closed(h, h.Attr().Ino)
 	h.Handle.Release()
 	return 0
 }
@@ -88,7 +109,9 @@ func (h *handle) Lseek(ctx context.Context, off uint64, whence uint32) (uint64, 
 
 // Allocate is fallocate(2) in the contents here.
 func (h *handle) Allocate(ctx context.Context, off, size uint64, mode uint32) syscall.Errno {
-	return h.fs.errno("fallocate", "", h.Handle.Allocate(mode, int64(off), int64(size)))
+	ctx, done := h.waiting(ctx, h.Complete())
+	defer done()
+	return h.fs.errno("fallocate", "", h.Handle.Allocate(ctx, mode, int64(off), int64(size)))
 }
 
 // CopyFileRange copies between two files of the mount: a whole file is

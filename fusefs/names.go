@@ -16,7 +16,7 @@ func (n *Node) entry(ctx context.Context, op, path string, e cache.Entry, err er
 	if err != nil {
 		return nil, n.fs.errno(op, path, err)
 	}
-	return n.node(ctx, e.Attr, out), 0
+	return n.node(ctx, path, e.Attr, out), 0
 }
 
 // Mkdir makes a directory.
@@ -48,7 +48,7 @@ func (n *Node) Mknod(ctx context.Context, name string, mode, rdev uint32, out *f
 		return nil, n.fs.errno("mknod", path, err)
 	}
 	defer h.Release()
-	return n.node(ctx, h.Attr(), out), 0
+	return n.node(ctx, path, h.Attr(), out), 0
 }
 
 // Symlink makes a symbolic link.
@@ -80,7 +80,8 @@ func (n *Node) Link(ctx context.Context, target fs.InodeEmbedder, name string, o
 	if err != nil {
 		return nil, n.fs.errno("link", path, err)
 	}
-	n.fs.fill(&out.Attr, e.Attr)
+	file.present(path, e.Attr, out)
+	file.told(e.Attr)
 	return file.EmbeddedInode(), 0
 }
 
@@ -124,6 +125,7 @@ func (n *Node) Rename(ctx context.Context, name string, newParent fs.InodeEmbedd
 // Create makes a file and opens it. If somebody on the host was faster, it
 // opens theirs, unless the program wants its own.
 func (n *Node) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
+	request := ctx
 	ctx, done := n.fs.interruptible(ctx)
 	defer done()
 	path, errno := n.child(name)
@@ -140,7 +142,9 @@ func (n *Node) Create(ctx context.Context, name string, flags, mode uint32, out 
 	if err != nil {
 		return nil, nil, 0, n.fs.errno("create", path, err)
 	}
-	return n.node(ctx, h.Attr(), out), &handle{h, n.fs}, 0, 0
+	child := n.node(ctx, path, h.Attr(), out)
+	fh, how, errno := child.Operations().(*Node).opened(request, h)
+	return child, fh, how, errno
 }
 
 // Tmpfile makes a file without a name.
@@ -149,5 +153,7 @@ func (n *Node) Tmpfile(ctx context.Context, flags, mode uint32, out *fuse.EntryO
 	if err != nil {
 		return nil, nil, 0, n.fs.errno("tmpfile", "", err)
 	}
-	return n.node(ctx, h.Attr(), out), &handle{h, n.fs}, 0, 0
+	child := n.node(ctx, "", h.Attr(), out)
+	fh, how, errno := child.Operations().(*Node).opened(ctx, h)
+	return child, fh, how, errno
 }

@@ -2,6 +2,7 @@ package fusefs
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -18,6 +19,10 @@ type Node struct {
 	fs.Inode
 	fs   *FS
 	last atomic.Pointer[cache.Attr] // of what is no file; for who has it open when it is removed
+
+	shown  atomic.Pointer[shown]       // what the kernel was told last
+	listed atomic.Pointer[cache.Names] // the names that it has its own copy of, of a directory
+	pages  string                      // the contents that it has pages of; guarded by lending.mu
 }
 
 var _ = (interface {
@@ -76,11 +81,14 @@ func (n *Node) ino() uint64 { return n.StableAttr().Ino }
 
 // node gives the inode of an entry, which go-fuse replaces by the one it
 // has for the number, if it has one.
-func (n *Node) node(ctx context.Context, a cache.Attr, out *fuse.EntryOut) *fs.Inode {
-	n.fs.fill(&out.Attr, a)
+func (n *Node) node(ctx context.Context, path string, a cache.Attr, out *fuse.EntryOut) *fs.Inode {
+	n.fs.crowd.gave()
 	child := &Node{fs: n.fs}
 	child.remember(a)
-	return n.NewInode(ctx, child, stable(a))
+	child.present(path, a, out)
+	inode := n.NewInode(ctx, child, stable(a))
+	inode.Operations().(*Node).told(a)
+	return inode
 }
 
 // remember keeps the attributes of a directory or a FIFO. Those of an open
@@ -101,10 +109,16 @@ func (n *Node) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs
 		return nil, errno
 	}
 	e, err := n.fs.cache.Lookup(ctx, path)
+	if errors.Is(err, syscall.ENOENT) {
+		return nil, n.lacks(path, out)
+	}
 	if err != nil {
 		return nil, n.fs.errno("lookup", path, err)
 	}
-	return n.node(ctx, e.Attr, out), 0
+	if e.Attr.Mode&syscall.S_IFMT != syscall.S_IFDIR { // who walks asks for each directory
+		n.fs.plus.looked()
+	}
+	return n.node(ctx, path, e.Attr, out), 0
 }
 
 // Getattr gives the attributes of a file, open or not.
@@ -121,7 +135,7 @@ func (n *Node) Getattr(ctx context.Context, f fs.FileHandle, out *fuse.AttrOut) 
 		return n.fs.errno("getattr", path, err)
 	}
 	n.remember(a)
-	n.fs.fill(&out.Attr, a)
+	n.describe(path, a, out)
 	return 0
 }
 
@@ -139,7 +153,7 @@ func (n *Node) Setattr(ctx context.Context, f fs.FileHandle, in *fuse.SetAttrIn,
 	}
 	a.Ino = n.ino()
 	n.remember(a)
-	n.fs.fill(&out.Attr, a)
+	n.describe(path, a, out)
 	return 0
 }
 
@@ -169,7 +183,7 @@ func (n *Node) setattr(ctx context.Context, f fs.FileHandle, path string, in *fu
 	size, sized := in.GetSize()
 	if sized {
 		if h, ok := f.(*handle); ok {
-			if err = h.Truncate(int64(size)); err == nil {
+			if err = h.Truncate(ctx, int64(size)); err == nil {
 				a = h.Attr()
 			}
 		} else {
@@ -210,6 +224,7 @@ func (n *Node) Statfs(ctx context.Context, out *fuse.StatfsOut) syscall.Errno {
 
 // Readlink gives the target of a symbolic link, verbatim.
 func (n *Node) Readlink(ctx context.Context) ([]byte, syscall.Errno) {
+	request := ctx
 	ctx, done := n.fs.interruptible(ctx)
 	defer done()
 	path, named := n.path()
@@ -217,6 +232,9 @@ func (n *Node) Readlink(ctx context.Context) ([]byte, syscall.Errno) {
 		return nil, syscall.ENOENT
 	}
 	target, err := n.fs.cache.Readlink(ctx, path)
+	if errors.Is(err, syscall.ESTALE) {
+		return nil, n.fs.staled(request)
+	}
 	return []byte(target), n.fs.errno("readlink", path, err)
 }
 

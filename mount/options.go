@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
 const (
@@ -39,9 +40,9 @@ type Options struct {
 	MaxBackground       int // read-ahead and write-back requests under way; go-fuse's default when zero
 	CongestionThreshold int // of those, from where the kernel slows down; 3/4 when zero
 
-	EntryTimeout    *time.Duration // how long a name is believed; 1 s when nil
-	AttrTimeout     *time.Duration // how long attributes are believed; 1 s when nil
-	NegativeTimeout *time.Duration // how long an absence is believed; not at all when nil
+	EntryTimeout    *time.Duration // how long a name is believed; as Base says, or 1 s, when nil
+	AttrTimeout     *time.Duration // how long attributes are believed; as Base says, or 1 s, when nil
+	NegativeTimeout *time.Duration // how long an absence is believed; as Base says, or not at all, when nil
 
 	// AutoUnmount keeps a fusermount3 that unmounts when this process dies
 	// without having done so.
@@ -49,6 +50,9 @@ type Options struct {
 	EnableLocks bool         // locks are requests to the file system, not the kernel's own
 	Debug       bool         // log every request and answer
 	Logger      *slog.Logger // discarded when nil
+
+	// Wrap, where not nil, is put around what go-fuse makes of the root.
+	Wrap func(fuse.RawFileSystem) fuse.RawFileSystem
 
 	// Base is what go-fuse is given besides: the fields above replace theirs.
 	Base fs.Options

@@ -86,6 +86,9 @@ func (s *Server) start(fd int, root fs.InodeEmbedder, o Options) (err error) {
 	}
 	options := o.fsOptions()
 	raw := fs.NewNodeFS(root, options)
+	if o.Wrap != nil {
+		raw = o.Wrap(raw)
+	}
 	if o.AllowRoot {
 		raw = &ownerOnly{RawFileSystem: raw, uid: uint32(os.Getuid())}
 	}

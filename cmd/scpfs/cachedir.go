@@ -39,6 +39,8 @@ func cacheOptions(cfg config, ssh *sshdial.Config, client *scpio.Client, log *sl
 		Size:     cfg.Cache.Size.of(total, min(10<<30, free/10)),
 		MinFree:  cfg.Cache.MinFree.of(total, min(1<<30, total/20)),
 		Timeouts: cache.Timeouts{Stat: cfg.Cache.StatTimeout, Dir: cfg.Cache.DirTimeout, Link: cfg.Cache.LinkTimeout},
+		Entries:  cfg.Cache.Entries,
+		Ahead:    cache.AheadLimits{Bytes: cfg.Cache.AheadSize, Entries: cfg.Cache.AheadEntries},
 		Conflict: policies[cfg.Conflict],
 		UID:      host.UID, GID: host.GID, Groups: host.Groups,
 		Hostname: hostname,

@@ -32,6 +32,7 @@ type config struct {
 
 	PasswordStdin  bool
 	FollowSymlinks bool
+	Passthrough    bool
 	IDMap          string  // "none" or "user"
 	UID, GID       *uint32 // shown as the owner of everything, unless nil
 	Umask          *uint32 // taken from the modes shown, unless nil
@@ -47,6 +48,11 @@ type cacheConfig struct {
 	Dir     string // empty: below the user's cache directory
 	Size    amount // most that file contents may take; zero: the cache's default
 	MinFree amount // least that stays free on that disk; zero: the cache's default
+	Entries int    // names remembered; zero: the cache's default
+
+	// What is fetched ahead at a time; zero: nothing.
+	AheadSize    int64
+	AheadEntries int
 
 	// How long attributes, directory listings and link targets are believed.
 	StatTimeout, DirTimeout, LinkTimeout time.Duration
@@ -71,10 +77,16 @@ func defaultConfig() config {
 		IDMap:    "none",
 		Timeout:  defaultTimeout,
 		Conflict: conflictKeepBoth,
+
+		Passthrough: true,
+
 		Cache: cacheConfig{
 			StatTimeout: defaultCacheTimeout,
 			DirTimeout:  defaultCacheTimeout,
 			LinkTimeout: defaultCacheTimeout,
+
+			AheadSize:    64 << 20,
+			AheadEntries: 100_000,
 		},
 	}
 }

@@ -76,6 +76,12 @@ func applyDirCache(c *config, value string) error {
 	return err
 }
 
+func applyPassthrough(c *config, value string) error {
+	word, err := parseWord(value, "yes", "no")
+	c.Passthrough = word == "yes"
+	return err
+}
+
 func applyConflict(c *config, value string) (err error) {
 	c.Conflict, err = parseWord(value, conflictKeepBoth, conflictLocal, conflictRemote, conflictFail)
 	return err

@@ -70,6 +70,24 @@ func parseAmount(s string) (amount, error) {
 	return amount{Bytes: n * factor}, nil
 }
 
+// parseSize takes bytes with an optional unit.
+func parseSize(s string) (int64, error) {
+	a, err := parseAmount(s)
+	if err == nil && a.Percent > 0 {
+		err = fmt.Errorf("%q is no size: give bytes, or a number with K, M, G or T", s)
+	}
+	return a.Bytes, err
+}
+
+// parseCount takes a number of things.
+func parseCount(s string) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || n > math.MaxInt32 {
+		return 0, fmt.Errorf("%q is no number of things: give 0 to %d", s, math.MaxInt32)
+	}
+	return n, nil
+}
+
 // cutUnit takes the unit off a size; K, KB and KiB are the same.
 func cutUnit(s string) (number string, factor int64) {
 	upper := strings.ToUpper(s)

@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -23,6 +25,8 @@ import (
 func serve(cfg config, child *mount.Child) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGUSR1) // it would end the program until then
 	out := newOutput(cfg.Debug || cfg.Verbose)
 	s, err := start(ctx, cfg, out.log)
 	if err == nil && child != nil {
@@ -32,6 +36,7 @@ func serve(cfg config, child *mount.Child) int {
 	if err != nil {
 		return report(child, errors.Join(err, s.end()))
 	}
+	defer s.tell(asked, out)()
 	select {
 	case <-s.server.Done():
 	case <-ctx.Done():
@@ -78,15 +83,42 @@ func start(ctx context.Context, cfg config, log *slog.Logger) (*session, error) 
 	s.fs = fusefs.New(s.cache, view(cfg, client.Host(), log))
 	m := cfg.Mount
 	m.FsName = cmp.Or(m.FsName, cfg.Source)
-	m.Debug, m.Logger, m.Base = cfg.Debug, log, s.fs.Options()
+	m.Debug, m.Logger, m.Base, m.Wrap = cfg.Debug, log, s.fs.Options(), s.fs.Wrap
 	s.server, err = mount.Mount(cfg.Mountpoint, s.fs.Root(), m)
 	return s, err
+}
+
+// tell answers SIGUSR1 with what the mount has done so far and takes, in its
+// messages, until it is stopped.
+func (s *session) tell(asked chan os.Signal, out *output) (stop func()) {
+	var telling sync.WaitGroup
+	telling.Go(func() {
+		for range asked {
+			n := s.cache.Ahead()
+			out.say("fetched ahead: %d bytes, of which %d were read", n.Fetched, n.Read)
+			out.say("memory: %d bytes in use", inUse())
+		}
+	})
+	return func() {
+		signal.Stop(asked)
+		close(asked)
+		telling.Wait()
+	}
+}
+
+// inUse is how much memory is not garbage.
+func inUse() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 // view is how files are shown.
 func view(cfg config, host scpio.Host, log *slog.Logger) fusefs.Options {
 	return fusefs.Options{
-		UID: cfg.UID, GID: cfg.GID, Umask: cfg.Umask, Logger: log,
+		UID: cfg.UID, GID: cfg.GID, Umask: cfg.Umask, Logger: log, Direct: cfg.Passthrough,
+		Believe: fusefs.Believe{Entry: cfg.Mount.EntryTimeout, Attr: cfg.Mount.AttrTimeout, Negative: cfg.Mount.NegativeTimeout},
 		Map: fusefs.IDMap{
 			On:        cfg.IDMap == "user",
 			RemoteUID: host.UID, LocalUID: uint32(os.Getuid()),
@@ -105,6 +137,9 @@ func (s *session) end() error {
 	var err error
 	if s.server != nil {
 		s.unmount()
+	}
+	if s.fs != nil {
+		s.fs.Close()
 	}
 	if s.cache != nil {
 		err = unsent(s.cache.Close(context.Background()))

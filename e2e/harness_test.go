@@ -27,6 +27,7 @@ type mountOptions struct {
 	background bool     // instead of -f
 	as         *syscall.Credential
 	stdin      io.Reader
+	program    string        // to run instead of the one with the race detector
 	patience   time.Duration // until the program is made to dump and die; 0 is lifetime
 }
 

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"os"
 	"os/exec"
@@ -38,7 +39,7 @@ func start(t testing.TB, o mountOptions, args ...string) *program {
 	if o.as != nil {
 		chmod(t, filepath.Dir(p.races), 0o777)
 	}
-	p.cmd = exec.Command(scpfs, args...)
+	p.cmd = exec.Command(cmp.Or(o.program, scpfs), args...)
 	p.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=0 atexit_sleep_ms=20 log_path="+p.races, "GOTRACEBACK=all")
 	p.cmd.Env = append(p.cmd.Env, o.env...)
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = o.stdin, &p.out, &p.out

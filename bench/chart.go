@@ -12,20 +12,21 @@ func chartName(rtt float64) string { return fmt.Sprintf("rtt-%g.svg", rtt) }
 
 // The measures of a chart, in its own units.
 const (
-	labelWidth = 370
+	labelWidth = 400
 	plotWidth  = 520
 	rowHeight  = 24
 	headHeight = 76
-	footHeight = 40
+	footHeight = 64
 	margin     = 20
 )
 
 // marks are the shapes and colours of the tools: told apart also by who sees
 // no colours, and on light and dark ground.
 var marks = map[string]string{
-	"sshfs":  `<circle r="6" fill="#d9480f" stroke="#d9480f" stroke-width="1.5"/>`,
-	"rclone": `<rect x="-5.5" y="-5.5" width="11" height="11" fill="#1c7ed6" stroke="#1c7ed6" stroke-width="1.5"/>`,
-	"scp":    `<path d="M0,-7 7,6 -7,6Z" fill="#2b8a3e" stroke="#2b8a3e" stroke-width="1.5"/>`,
+	"sshfs":       `<circle r="6" fill="#d9480f" stroke="#d9480f" stroke-width="1.5"/>`,
+	"sshfs-tuned": `<circle r="6" fill="none" stroke="#d9480f" stroke-width="1.5"/>`,
+	"rclone":      `<rect x="-5.5" y="-5.5" width="11" height="11" fill="#1c7ed6" stroke="#1c7ed6" stroke-width="1.5"/>`,
+	"scp":         `<path d="M0,-7 7,6 -7,6Z" fill="#2b8a3e" stroke="#2b8a3e" stroke-width="1.5"/>`,
 }
 
 const chartStyle = `<style>
@@ -48,7 +49,7 @@ func (r *report) chart(rtt float64) string {
 	fmt.Fprintf(&b, "<title>%s</title>\n%s", title, chartStyle)
 	fmt.Fprintf(&b, `<rect class="ground" width="%d" height="%d" rx="6"/>`+"\n", width, height)
 	fmt.Fprintf(&b, `<text class="ink title" x="%d" y="28">%s</text>`+"\n", margin, title)
-	r.legend(&b, rtt)
+	r.legend(&b, rtt, headHeight+rowHeight*len(rows))
 	a.draw(&b, len(rows))
 	for i, row := range rows {
 		r.chartRow(&b, a, row, rtt, headHeight+rowHeight*i+rowHeight/2)
@@ -57,7 +58,7 @@ func (r *report) chart(rtt float64) string {
 	return b.String()
 }
 
-// compared are the tools in a chart.
+// compared are the tools in a chart: those that do the same over the network.
 func (r *report) compared(rtt float64) []string {
 	var names []string
 	for _, name := range r.others(rtt) {
@@ -68,13 +69,15 @@ func (r *report) compared(rtt float64) []string {
 	return names
 }
 
-func (r *report) legend(b *strings.Builder, rtt float64) {
+// legend tells what the marks mean: the tools above, what qualifies them below.
+func (r *report) legend(b *strings.Builder, rtt float64, bottom int) {
 	x := margin + labelWidth
 	for _, name := range r.compared(rtt) {
 		fmt.Fprintf(b, `<g transform="translate(%d,52)">%s<text class="ink" x="12" y="5">%s</text></g>`+"\n", x, marks[name], name)
 		x += 90
 	}
-	fmt.Fprintf(b, `<text class="soft small" x="%d" y="56">right of 1: scpfs is faster; hollow: extrapolated</text>`+"\n", x+10)
+	fmt.Fprintf(b, `<text class="soft small" x="%d" y="%d">right of 1, scpfs is faster; hollow: extrapolated; `+
+		`&gt; at least, the tool was ended; † of another run</text>`+"\n", margin, bottom+44)
 }
 
 // chartRow draws a label and the marks of a row around the height y.
@@ -82,16 +85,25 @@ func (r *report) chartRow(b *strings.Builder, a axis, row string, rtt float64, y
 	fmt.Fprintf(b, `<text class="ink" x="%d" y="%d" text-anchor="end">%s</text>`+"\n",
 		margin+labelWidth-14, y+5, html.EscapeString(row))
 	for _, name := range r.compared(rtt) {
-		ratio, estimated := r.ratio(row, name, rtt)
-		if math.IsNaN(ratio) {
+		x, ok := r.ratio(row, name, rtt)
+		if !ok {
 			continue
 		}
-		hollow := ""
-		if estimated {
-			hollow = ` fill-opacity="0"`
+		mark, beside := marks[name], ""
+		if x.estimated {
+			mark = `<g fill-opacity="0">` + mark + `</g>`
 		}
-		fmt.Fprintf(b, `<g transform="translate(%.1f,%d)"%s><title>%s: %s ×%s</title>%s</g>`+"\n",
-			a.x(ratio), y, hollow, html.EscapeString(row), name, digits(ratio), marks[name])
+		if x.atLeast {
+			beside += ">"
+		}
+		if x.apart {
+			beside += "†"
+		}
+		if beside != "" {
+			beside = fmt.Sprintf(`<text class="ink" x="9" y="5">%s</text>`, html.EscapeString(beside))
+		}
+		fmt.Fprintf(b, `<g transform="translate(%.1f,%d)"><title>%s: %s %s</title>%s%s</g>`+"\n",
+			a.x(x.x), y, html.EscapeString(row), name, html.EscapeString(x.String()), mark, beside)
 	}
 }
 
@@ -103,9 +115,9 @@ func (r *report) axis(rtt float64) axis {
 	a := axis{0, 1}
 	for _, row := range r.rows(rtt) {
 		for _, name := range r.compared(rtt) {
-			if ratio, _ := r.ratio(row, name, rtt); ratio > 0 {
-				a.low = min(a.low, int(math.Floor(math.Log10(ratio))))
-				a.high = max(a.high, int(math.Ceil(math.Log10(ratio))))
+			if x, ok := r.ratio(row, name, rtt); ok {
+				a.low = min(a.low, int(math.Floor(math.Log10(x.x))))
+				a.high = max(a.high, int(math.Ceil(math.Log10(x.x))))
 			}
 		}
 	}

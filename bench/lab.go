@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/scpfs/scpfs/scpio/scptest/link"
 )
 
 // A lab is what all measurements share: servers, tools, files.
@@ -20,7 +18,7 @@ type lab struct {
 	env      []string
 	hosts    *hosts
 	tools    []tool
-	versions []string
+	versions map[string]string // of each tool
 	fixtures *fixtures
 	stages   int // so far
 }
@@ -37,7 +35,7 @@ func newLab(o options) (*lab, error) {
 	if dir, err = filepath.EvalSymlinks(dir); err != nil {
 		return nil, err
 	}
-	l := &lab{o: o, dir: dir}
+	l := &lab{o: o, dir: dir, versions: map[string]string{}}
 	if err := l.prepare(); err != nil {
 		return nil, errors.Join(err, l.close())
 	}
@@ -96,7 +94,7 @@ func (l *lab) findTools() error {
 			return err
 		}
 		l.tools = append(l.tools, t)
-		l.versions = append(l.versions, t.name+": "+version)
+		l.versions[t.name] = version
 	}
 	return nil
 }
@@ -113,37 +111,6 @@ func (l *lab) close() error {
 		return errors.Join(err, merr, fmt.Errorf("still mounted, and left: %s", strings.Join(mounts, " ")))
 	}
 	return errors.Join(err, os.RemoveAll(l.dir))
-}
-
-// measure does everything at every round-trip time.
-func (l *lab) measure(ctx context.Context) ([]result, error) {
-	var all []result
-	for _, rtt := range l.o.rtts {
-		n, err := l.hosts.connect(link.Options{RTT: rtt, Bandwidth: l.o.bandwidth})
-		if err != nil {
-			return all, err
-		}
-		for _, w := range workloads() {
-			if rows := l.wanted(w); len(rows) > 0 {
-				all = append(all, l.compare(ctx, n, w, rows)...)
-			}
-		}
-		if err := errors.Join(n.close(), context.Cause(ctx)); err != nil {
-			return all, err
-		}
-	}
-	return all, nil
-}
-
-// wanted are the rows of a workload that were asked for.
-func (l *lab) wanted(w workload) []string {
-	var rows []string
-	for _, s := range w.steps {
-		if l.o.workload.MatchString(w.name) || l.o.workload.MatchString(s.row) {
-			rows = append(rows, s.row)
-		}
-	}
-	return rows
 }
 
 // progress tells whoever waits.

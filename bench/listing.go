@@ -12,7 +12,7 @@ import (
 
 func mountWorkload() workload {
 	return workload{
-		name: "mount", fixed: true, mounts: true,
+		name: "mount", whole: true, mounts: true,
 		prepare: func(_ context.Context, s *stage) error {
 			return s.borrow(s.fixtures.tree(1, 10, 0, 100))
 		},

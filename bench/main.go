@@ -15,8 +15,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 )
+
+// endings are the signals that end a run.
+var endings = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
 
 func main() { os.Exit(run(os.Args[1:])) }
 
@@ -42,7 +46,10 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		return 1
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// Nobody may read what is printed. That would end the program where it stands,
+	// with everything mounted, if the signal went unheard.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(context.Background(), endings...)
 	defer stop()
 	if err := compare(ctx, o, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -53,31 +60,47 @@ func run(args []string) int {
 
 // compare runs everything that was asked for and reports it on w and in files.
 func compare(ctx context.Context, o options, w io.Writer) error {
+	r, err := openReport(o)
+	if err != nil {
+		return err
+	}
+	if !o.render {
+		if err := measure(ctx, o, r); err != nil {
+			return err
+		}
+	}
+	if o.short {
+		return checkLimits(w, r.Results)
+	}
+	fmt.Fprint(w, r.markdown())
+	r.prune()
+	return errors.Join(r.save(o.out), r.render(o.out), r.renderReadme(o.readme, o.out), r.failures())
+}
+
+// measure adds what was asked for to a report.
+func measure(ctx context.Context, o options, r *report) error {
 	l, err := newLab(o)
 	if err != nil {
 		return err
 	}
-	measured, err := l.measure(ctx)
-	err = errors.Join(err, l.close())
-	r := newReport(o, l.versions, measured)
-	if o.short {
-		return errors.Join(err, checkLimits(w, measured))
+	if !o.short {
+		fmt.Fprintln(os.Stderr, l.forecast())
 	}
-	fmt.Fprint(w, r.markdown())
-	if err != nil {
-		return err // files show complete runs only
+	r.begin(newRun(o, l.versions))
+	err = errors.Join(l.measure(ctx, r), l.close())
+	if err != nil && !o.short && len(r.Results) > 0 {
+		err = fmt.Errorf("%w\nwhat was measured before is in %s: -continue goes on, -render shows it", err, filepath.Join(o.out, rawName))
 	}
-	return errors.Join(r.write(o.out), failures(measured))
+	return err
 }
 
-// failures is what went wrong in scpfs; the others' failures are results.
-func failures(measured []result) error {
+// failures is what went wrong in scpfs; the others' failures are results, and
+// so are those that another run has had.
+func (r *report) failures() error {
 	var errs []error
-	said := map[string]bool{} // rows of one workload fail together
-	for _, m := range measured {
-		if m.Tool == "scpfs" && m.Error != "" && !said[m.Error] {
-			said[m.Error] = true
-			errs = append(errs, fmt.Errorf("round trip %g ms: %s", m.RTT, m.Error))
+	for _, m := range r.Results {
+		if m.Tool == "scpfs" && m.Error != "" && m.Run == len(r.Runs)-1 {
+			errs = append(errs, fmt.Errorf("round trip %g ms: %s: %s", m.RTT, m.Row, m.Error))
 		}
 	}
 	return errors.Join(errs...)

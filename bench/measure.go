@@ -9,103 +9,54 @@ import (
 	"time"
 )
 
-// compare has all tools do a workload, in turn, and returns the rows that are
-// wanted.
-func (l *lab) compare(ctx context.Context, n *network, w workload, rows []string) []result {
-	var contests []*contest
-	for _, t := range l.tools {
-		c := &contest{lab: l, net: n, work: w, tool: t, rows: rows, share: 1}
-		if c.takesPart() {
-			c.plan(ctx)
-			contests = append(contests, c)
-		}
-	}
-	for range l.o.reps {
-		for _, c := range contests {
-			c.repeat(ctx)
-		}
-	}
-	var all []result
-	for _, c := range contests {
-		all = append(all, c.results()...)
-	}
-	return all
-}
-
 // A contest is one tool doing one workload, several times.
 type contest struct {
 	lab   *lab
 	net   *network
 	work  workload
 	tool  tool
-	rows  []string // that are wanted
+	rows  []string // that are wanted, and that the tool can do
 	share float64  // of the files that are used
 	probe []sample // by step, of the smallest share
 	reps  [][]sample
-	err   error // after which it takes no further part
+
+	failure *failure // after which it takes no further part
 }
 
-// shares are how much of the work a tool gets that is too slow for all of it.
-var shares = []float64{1, 1. / 4, 1. / 8, 1. / 16}
-
-// A tool is tried with the least share. A second share tells what part of the
-// time does not grow with the work.
-const leastShare, secondShare = 1. / 50, 1. / 25
-
-// takesPart tells whether the tool can do anything of the workload.
-func (c *contest) takesPart() bool {
-	return slices.ContainsFunc(c.work.steps, c.does)
+// A failure is what ended a contest, and in which step.
+type failure struct {
+	step int
+	err  error
 }
 
-// does tells whether the tool can do a step.
-func (c *contest) does(s step) bool { return !c.tool.file || s.scp != nil }
-
-// plan finds the share of the work that the tool can do within the budget.
-func (c *contest) plan(ctx context.Context) {
-	budget := c.lab.o.budget.Seconds()
-	if budget == 0 || c.work.fixed || c.tool.exact || c.net.rtt == 0 {
-		return
-	}
-	if c.probe, c.err = c.once(ctx, leastShare); c.err != nil || total(c.probe)/leastShare <= budget {
-		return
-	}
-	var second []sample
-	if second, c.err = c.once(ctx, secondShare); c.err != nil {
-		return
-	}
-	for _, c.share = range shares {
-		if extrapolate(total(c.probe), leastShare, total(second), secondShare, c.share) <= budget {
-			break
-		}
-	}
-}
-
-// total is how long a workload took.
-func total(samples []sample) (seconds float64) {
-	for _, s := range samples {
-		seconds += s.Seconds
-	}
-	return seconds
-}
+// Why something was ended: what is measured took longer than allowed, or what is
+// done around it did.
+var (
+	errTooLong = errors.New("it took too long")
+	errStuck   = errors.New("preparing, comparing or unmounting took too long")
+)
 
 // repeat does the work once more, unless it has failed before.
 func (c *contest) repeat(ctx context.Context) {
-	if c.err != nil || ctx.Err() != nil {
+	if c.failure != nil || ctx.Err() != nil {
 		return
 	}
-	var samples []sample
-	samples, c.err = c.once(ctx, c.share)
+	samples, failed := c.once(ctx, c.share)
 	for i := range samples {
 		if c.share < 1 {
 			samples[i].Seconds = extrapolate(c.probe[i].Seconds, leastShare, samples[i].Seconds, c.share, 1)
 		}
-		if c.does(c.work.steps[i]) {
+		if c.tool.does(c.work.steps[i]) {
 			c.report(c.work.steps[i].row, samples[i])
 		}
 	}
-	c.reps = append(c.reps, samples)
-	if c.err != nil {
-		progress(c.net.rtt, c.tool.name, c.work.name, "failed: "+c.err.Error())
+	c.reps, c.failure = append(c.reps, samples), failed
+	c.reportFailure()
+}
+
+func (c *contest) reportFailure() {
+	if f := c.failure; f != nil {
+		progress(c.net.rtt, c.tool.name, c.work.steps[f.step].row, "failed: "+f.err.Error())
 	}
 }
 
@@ -118,12 +69,11 @@ func (c *contest) report(row string, s sample) {
 		s.Seconds, mark, s.RoundTrips, s.Up, s.Down))
 }
 
-// results are the rows with what was measured of them. A row after the one
-// that failed has not been tried.
+// results are the rows with what was measured of them.
 func (c *contest) results() []result {
 	var all []result
 	for i, s := range c.work.steps {
-		if !slices.Contains(c.rows, s.row) || !c.does(s) {
+		if !slices.Contains(c.rows, s.row) {
 			continue
 		}
 		r := result{Row: s.row, Tool: c.tool.name, RTT: milliseconds(c.net.rtt), Share: c.share}
@@ -132,47 +82,96 @@ func (c *contest) results() []result {
 				r.Samples = append(r.Samples, samples[i])
 			}
 		}
-		if c.err != nil && len(r.Samples) < c.lab.o.reps {
-			r.Error = c.err.Error()
-		}
+		c.blame(i, &r)
 		all = append(all, r)
 	}
 	return all
 }
 
-// once does the workload from preparation to unmount. It returns a sample for
-// each step that went well.
-func (c *contest) once(ctx context.Context, share float64) (samples []sample, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.lab.o.timeout,
-		fmt.Errorf("it took more than %v", c.lab.o.timeout))
-	defer cancel()
+// blame tells what has become of the row of a step, if it was not good. Rows
+// before the one that failed are what they are, with fewer samples perhaps.
+func (c *contest) blame(i int, r *result) {
+	switch f := c.failure; {
+	case f == nil:
+	case i == f.step && errors.Is(f.err, errTooLong):
+		r.Error, r.Over = f.err.Error(), c.lab.o.timeout.Seconds()
+	case i == f.step:
+		r.Error = f.err.Error()
+	case i > f.step && len(r.Samples) == 0:
+		r.Error, r.Unreached = "not reached: "+c.work.steps[f.step].row+" has failed", true
+	}
+}
+
+// once does the workload from preparation to unmount, as far as rows are wanted
+// of it. It returns a sample for each step that went well.
+func (c *contest) once(ctx context.Context, share float64) (samples []sample, failed *failure) {
 	c.lab.stages++
 	dir := filepath.Join(c.lab.dir, fmt.Sprintf("stage%d", c.lab.stages))
 	s, err := newStage(dir, c.lab.env, c.lab.fixtures, c.tool, c.net, share*c.lab.o.scale)
 	if err != nil {
-		return nil, err
+		return nil, &failure{0, err}
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	defer s.patiently(ctx)()
-	if err := c.work.prepare(ctx, s); err != nil {
-		return nil, fmt.Errorf("prepare: %w", err)
-	}
-	if !c.tool.file && !c.work.mounts {
-		if err := errors.Join(s.mount(ctx), s.settle()); err != nil {
-			return nil, err
+	defer func() {
+		if err := s.close(); err != nil && failed == nil {
+			failed = &failure{max(0, len(samples)-1), err}
 		}
+	}()
+	if err := c.limited(ctx, s, errStuck, c.begin); err != nil {
+		return nil, &failure{0, err}
 	}
-	for _, step := range c.work.steps {
+	for i, step := range c.work.steps[:c.last()+1] {
 		one, err := c.step(ctx, s, step)
 		if err != nil {
-			if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
-				err = fmt.Errorf("%w: %w", cause, err)
-			}
-			return samples, fmt.Errorf("%s: %w", step.row, err)
+			return samples, &failure{i, err}
 		}
 		samples = append(samples, one)
 	}
-	return samples, s.unmount(ctx)
+	unmount := func(ctx context.Context, s *stage) error { return s.unmount(ctx) }
+	if err := c.limited(ctx, s, errStuck, unmount); err != nil {
+		return samples, &failure{len(samples) - 1, err}
+	}
+	return samples, nil
+}
+
+// last is the last step of which the row is wanted.
+func (c *contest) last() int {
+	last := 0
+	for i, s := range c.work.steps {
+		if slices.Contains(c.rows, s.row) {
+			last = i
+		}
+	}
+	return last
+}
+
+// begin prepares the stage, and mounts unless that is part of what is measured.
+func (c *contest) begin(ctx context.Context, s *stage) error {
+	if err := c.work.prepare(ctx, s); err != nil {
+		return fmt.Errorf("prepare: %w", err)
+	}
+	if c.tool.file || c.work.mounts {
+		return nil
+	}
+	if err := s.mount(ctx); err != nil {
+		return err
+	}
+	return s.settle()
+}
+
+// limited does something that may take as long as a row. Beyond that the mount
+// is ended for the reason late, and whoever waits in it gets an error.
+func (c *contest) limited(ctx context.Context, s *stage, late error, do func(ctx context.Context, s *stage) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.lab.o.timeout, late)
+	defer cancel()
+	defer s.patiently(ctx)()
+	err := do(ctx, s)
+	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
+		err = fmt.Errorf("%w: %w", cause, err)
+	}
+	if m := s.mounted.Load(); err != nil && m != nil {
+		err = m.process.blame(err)
+	}
+	return err
 }
 
 // step takes the time of one step, and then checks what it has done.
@@ -186,15 +185,12 @@ func (c *contest) step(ctx context.Context, s *stage, step step) (sample, error)
 	}
 	count := c.meter()
 	start := time.Now()
-	err := run(ctx, s)
+	err := c.limited(ctx, s, errTooLong, run)
 	took := time.Since(start)
 	one := count()
 	one.Seconds = took.Seconds()
 	if err == nil {
-		err = step.verify(ctx, s)
-	}
-	if m := s.mounted.Load(); err != nil && m != nil {
-		err = m.process.blame(err)
+		err = c.limited(ctx, s, errStuck, step.verify)
 	}
 	return one, err
 }

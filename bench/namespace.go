@@ -28,7 +28,7 @@ func isolate(args []string) (int, error) {
 	runtime.LockOSThread() // Pdeathsig is about the thread that starts the process
 	defer runtime.UnlockOSThread()
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(signals, endings...)
 	defer signal.Stop(signals)
 	cmd := exec.Command("/proc/self/exe", args...)
 	cmd.Env = append(os.Environ(), inside+"=1")

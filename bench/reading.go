@@ -66,11 +66,17 @@ func (s *stage) sameData() error {
 	return nil
 }
 
+// The rows that are also put beside scp and the local disk.
+const (
+	readLarge = "read 256 MiB"
+	readAgain = "read 256 MiB again"
+)
+
 func largeWorkload() workload {
 	read := func(_ context.Context, s *stage) error { return readInto(filepath.Join(s.mnt, "large"), s.data[0]) }
 	verify := func(_ context.Context, s *stage) error { return s.sameData() }
 	return workload{
-		name: "large file",
+		name: "large file", whole: true,
 		prepare: func(ctx context.Context, s *stage) error {
 			s.data = [][]byte{touched(s.size(256 << 20))}
 			path, err := s.large()
@@ -78,7 +84,7 @@ func largeWorkload() workload {
 		},
 		steps: []step{
 			{
-				row: "read 256 MiB", run: read,
+				row: readLarge, bulk: true, run: read,
 				scp: func(ctx context.Context, s *stage) error {
 					return s.scp(ctx, "remote:"+s.remote+"/large", s.dir+"/fetched")
 				},
@@ -89,12 +95,15 @@ func largeWorkload() workload {
 					return s.sameData()
 				},
 			},
-			{row: "read 256 MiB again", run: read, verify: verify},
+			{row: readAgain, run: read, verify: verify},
 			randomReads(),
 			{
 				row: "remount, read 256 MiB",
 				run: func(ctx context.Context, s *stage) error {
-					if err := errors.Join(s.unmount(ctx), s.mount(ctx)); err != nil {
+					if err := s.unmount(ctx); err != nil {
+						return err
+					}
+					if err := s.mount(ctx); err != nil {
 						return err
 					}
 					return read(ctx, s)
@@ -103,7 +112,7 @@ func largeWorkload() workload {
 			},
 			{
 				row:    "copy 256 MiB inside the mount",
-				run:    func(ctx context.Context, s *stage) error { return s.copyTo(ctx, s.mnt+"/large", "copy") },
+				run:    func(ctx context.Context, s *stage) error { return s.copyTo(ctx, s.mnt+"/large", s.remote+"/large") },
 				verify: func(_ context.Context, s *stage) error { return sameFiles(s.remote+"/copy", s.remote+"/large") },
 			},
 		},
@@ -161,7 +170,7 @@ func endsWorkload() workload {
 	offsets := func(s *stage) []int64 { return []int64{0, s.size(256<<20) - block} }
 	got := make([]byte, 2*block)
 	return workload{
-		name: "ends", fixed: true,
+		name: "ends", whole: true,
 		prepare: func(_ context.Context, s *stage) error { return s.borrow(s.large()) },
 		steps: []step{{
 			row: "first and last 4 KiB of 256 MiB",

@@ -1,121 +1,59 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"math"
-	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
-	"strings"
-	"time"
 )
 
-// A report is what is written of one or, with -add, several runs.
+// A report is what has been measured under one setting, in one or several runs.
 type report struct {
+	Setting setting   `json:"setting"`
 	Runs    []runInfo `json:"runs"`
 	Results []result  `json:"results"`
-	add     bool
 }
 
-// runInfo is how results came about.
-type runInfo struct {
-	Command  string    `json:"command"`
-	Date     time.Time `json:"date"`
-	Machine  string    `json:"machine"`
-	Versions []string  `json:"versions"`
-	Network  string    `json:"network"`
-	Scale    float64   `json:"scale"`
-	Reps     int       `json:"repetitions"`
-}
+// begin starts a run, to which everything belongs that is added from now on.
+func (r *report) begin(run runInfo) { r.Runs = append(r.Runs, run) }
 
-func newReport(o options, versions []string, measured []result) *report {
-	network := "unlimited bandwidth"
-	if o.bandwidth > 0 {
-		network = fmt.Sprintf("%g Mbit/s", float64(o.bandwidth)*8/1e6)
-	}
-	return &report{
-		Runs: []runInfo{{
-			Command: command(o.args), Date: time.Now().UTC().Truncate(time.Second),
-			Machine: machine(), Versions: versions, Network: network, Scale: o.scale, Reps: o.reps,
-		}},
-		Results: measured,
-		add:     o.add,
-	}
-}
-
-func command(args []string) string {
-	if len(args) == 0 {
-		return "make bench"
-	}
-	return fmt.Sprintf("make bench ARGS='%s'", strings.Join(args, " "))
-}
-
-// machine describes what it ran on.
-func machine() string {
-	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
-	if err != nil {
-		kernel = []byte("unknown")
-	}
-	return fmt.Sprintf("%s, %d processors, Linux %s", processor(), runtime.NumCPU(), strings.TrimSpace(string(kernel)))
-}
-
-func processor() string {
-	text, err := os.ReadFile("/proc/cpuinfo")
-	if err == nil {
-		for line := range strings.Lines(string(text)) {
-			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-				return strings.TrimSpace(value)
-			}
+// add adds results of the last run. They replace older ones of the same rows;
+// runs of which nothing is left are forgotten.
+func (r *report) add(measured []result) {
+	for _, m := range measured {
+		m.Run = len(r.Runs) - 1
+		i := slices.IndexFunc(r.Results, func(o result) bool { return o.key() == m.key() })
+		if i >= 0 {
+			r.Results[i] = m
+		} else {
+			r.Results = append(r.Results, m)
 		}
 	}
-	return runtime.GOARCH
 }
 
-// write writes the files of the report, together with what is there already
-// if it should be added to.
-func (r *report) write(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	raw := filepath.Join(dir, "results.json")
-	if r.add {
-		if err := r.join(raw); err != nil {
-			return err
+// prune forgets the runs that no result is of.
+func (r *report) prune() {
+	var kept []runInfo
+	numbers := map[int]int{}
+	for i, run := range r.Runs {
+		if slices.ContainsFunc(r.Results, func(m result) bool { return m.Run == i }) {
+			numbers[i] = len(kept)
+			kept = append(kept, run)
 		}
 	}
-	data, err := json.MarshalIndent(r, "", "\t")
-	if err != nil {
-		return err
+	for i := range r.Results {
+		r.Results[i].Run = numbers[r.Results[i].Run]
 	}
-	errs := []error{
-		os.WriteFile(raw, append(data, '\n'), 0o644),
-		os.WriteFile(filepath.Join(dir, "README.md"), []byte(r.page()), 0o644),
-	}
-	for _, rtt := range r.rtts() {
-		errs = append(errs, os.WriteFile(filepath.Join(dir, chartName(rtt)), []byte(r.chart(rtt)), 0o644))
-	}
-	return errors.Join(errs...)
+	r.Runs = kept
 }
 
-// join puts the results of an earlier run before those of this one.
-func (r *report) join(raw string) error {
-	data, err := os.ReadFile(raw)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
+// has tells whether a tool needs not be measured again: all rows are there,
+// of that version of it, often enough.
+func (r *report) has(rows []string, tool, version string, rtt float64, reps int) bool {
+	for _, row := range rows {
+		m, ok := r.find(row, tool, rtt)
+		if !ok || r.Runs[m.Run].Versions[tool] != version || r.Runs[m.Run].Reps < reps {
+			return false
+		}
 	}
-	var old report
-	if err == nil {
-		err = json.Unmarshal(data, &old)
-	}
-	if err != nil {
-		return fmt.Errorf("read the results to add to: %w", err)
-	}
-	r.Runs = append(old.Runs, r.Runs...)
-	r.Results = merge(old.Results, r.Results)
-	return nil
+	return true
 }
 
 // rtts are the round-trip times there are results of, in order.
@@ -150,7 +88,7 @@ func (r *report) others(rtt float64) []string {
 	})
 }
 
-// find is one result, if there is a time in it.
+// find is one result.
 func (r *report) find(row, tool string, rtt float64) (result, bool) {
 	i := slices.IndexFunc(r.Results, func(m result) bool { return m.key() == key{row, tool, rtt} })
 	if i < 0 {
@@ -159,16 +97,28 @@ func (r *report) find(row, tool string, rtt float64) (result, bool) {
 	return r.Results[i], true
 }
 
-// ratio is a tool's time divided by ours; NaN if there is none.
-func (r *report) ratio(row, tool string, rtt float64) (ratio float64, estimated bool) {
-	ours, ok := r.find(row, "scpfs", rtt)
-	theirs, found := r.find(row, tool, rtt)
-	if !ok || !found || !ours.good() || !theirs.good() {
-		return math.NaN(), false
-	}
-	a, _, _ := ours.seconds()
-	b, _, _ := theirs.seconds()
-	return b / a, ours.estimated() || theirs.estimated()
+// A ratio is a tool's time divided by that of scpfs.
+type ratio struct {
+	x         float64
+	estimated bool // from a part of the work
+	atLeast   bool // the tool was ended before it was done
+	apart     bool // the two times are of different runs
 }
 
-func (r result) good() bool { return r.Error == "" && len(r.Samples) > 0 }
+// ratio compares a tool with scpfs, if there is something to compare.
+func (r *report) ratio(row, tool string, rtt float64) (ratio, bool) {
+	ours, ok := r.find(row, "scpfs", rtt)
+	theirs, found := r.find(row, tool, rtt)
+	if !ok || !found || !ours.good() || !theirs.good() && theirs.Over == 0 {
+		return ratio{}, false
+	}
+	took := theirs.Over
+	if theirs.good() {
+		took = theirs.seconds().median
+	}
+	return ratio{
+		x:         took / ours.seconds().median,
+		estimated: ours.estimated() || theirs.estimated(),
+		atLeast:   !theirs.good(), apart: ours.Run != theirs.Run,
+	}, true
+}

@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
-	"time"
 )
 
 // A stage is what one tool works in, from the preparation of the remote
@@ -80,7 +78,7 @@ func (s *stage) unmount(ctx context.Context) error {
 }
 
 // patiently has the mount die with the context, so that nothing hangs in it for
-// ever. The function it returns must be called.
+// ever. The function it returns must be called, before the context ends otherwise.
 func (s *stage) patiently(ctx context.Context) (stop func() bool) {
 	return context.AfterFunc(ctx, func() {
 		if m := s.mounted.Load(); m != nil {
@@ -121,44 +119,4 @@ func (s *stage) scp(ctx context.Context, from, to string) error {
 		return name
 	}
 	return s.run(ctx, s.tool.program, "-O", "-q", "-r", "-F", s.net.config, at(from), at(to))
-}
-
-// until waits for something to become true in the remote directory, which
-// nobody would tell.
-func until(ctx context.Context, what string, is func() bool) error {
-	for !is() {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("waiting until %s: %w", what, context.Cause(ctx))
-		case <-time.After(200 * time.Microsecond):
-		}
-	}
-	return nil
-}
-
-// unmountWith unmounts once the server has a tree, for which tools wait
-// themselves unless they are lazy.
-func (s *stage) unmountWith(ctx context.Context, tree, at, skip string) error {
-	if s.tool.lazy {
-		want, err := list(tree)
-		if err != nil {
-			return err
-		}
-		err = until(ctx, "the server has "+at, func() bool {
-			got, err := list(at)
-			return err == nil && slices.Equal(without(got, skip), want)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return s.unmount(ctx)
-}
-
-// untilSize waits until a file has a size.
-func untilSize(ctx context.Context, path string, size int64) error {
-	return until(ctx, "the server has "+path, func() bool {
-		st, err := os.Stat(path)
-		return err == nil && st.Size() == size
-	})
 }

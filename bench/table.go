@@ -2,67 +2,91 @@ package main
 
 import (
 	"fmt"
-	"math"
+	"slices"
 	"strings"
 )
 
 // page is the report as a page of its own.
 func (r *report) page() string {
 	var b strings.Builder
-	b.WriteString("# Benchmark\n\n<!-- Written by make bench. -->\n\n")
+	b.WriteString("# Benchmark\n\n<!-- Written by make bench from results.json. -->\n\n")
 	b.WriteString(introduction)
-	for _, run := range r.Runs {
-		b.WriteString(run.markdown())
-	}
-	b.WriteString("\nThe raw results are in [results.json](results.json).\n\n")
+	b.WriteString(r.origin())
+	b.WriteString("The raw results, with round trips and bytes, are in [results.json](results.json).\n\n")
 	b.WriteString(r.markdown())
 	return b.String()
 }
 
-const introduction = `Seconds are the median of several repetitions, with the least and the most behind it. The
+const introduction = `Seconds are the median of the repetitions, with the least and the most behind it. The
 factor is that time divided by the one of scpfs: above 1, scpfs is faster. Every tool does the same work, in
-turn, over the same link, and all that it has read or written is compared byte for byte. A time
-marked ~ is extrapolated: the tool was too slow for all of the work, and did two shares of it. "Cold", that is
-unless said otherwise, means an empty cache directory and a new mount.
+turn, over the same link to the same machine, and all that it has read or written is compared byte for byte.
+"Until the server has it" is looked for on the server. Unless a row says otherwise, the mount is new
+and the cache directory is empty.
+
+- **over 600 s**: the tool was ended then. The factor, with >, is the least that it can be. What would
+  have come after it with the same mount was **not reached**.
+- **~**: the tool was too slow for all of the work. It did two shares of it, and the time is extrapolated.
+  That is an estimate: in a share nothing expires, and git uses fewer threads. With -budget 0 there is none.
+- **†**: the two times are of different runs of the benchmark, so the factor is not to be relied on.
 
 `
 
-func (run runInfo) markdown() string {
+// origin is how the results came about.
+func (r *report) origin() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "    %s\n\n", run.Command)
-	fmt.Fprintf(&b, "%s; %s; %s; repetitions: %d", run.Date.Format("2006-01-02"), run.Machine, run.Network, run.Reps)
-	if run.Scale != 1 {
-		fmt.Fprintf(&b, "; all numbers of files and sizes are %g times those in the table", run.Scale)
+	for i, run := range r.Runs {
+		fmt.Fprintf(&b, "    %s\n\n%s; repetitions: %d", run.Command, run.Date.Format("2006-01-02 15:04 MST"), run.Reps)
+		for _, name := range toolNames() {
+			if version, ok := run.Versions[name]; ok && r.measuredIn(i, name) {
+				fmt.Fprintf(&b, "; %s: %s", name, version)
+			}
+		}
+		b.WriteString(".\n\n")
 	}
-	fmt.Fprintf(&b, ".\n%s.\n\n", strings.Join(run.Versions, "; "))
+	fmt.Fprintf(&b, "%s.\n\n", r.Setting)
 	return b.String()
+}
+
+// measuredIn tells whether a run has something of a tool.
+func (r *report) measuredIn(run int, tool string) bool {
+	return slices.ContainsFunc(r.Results, func(m result) bool { return m.Run == run && m.Tool == tool })
 }
 
 // markdown is the tables, one for each round-trip time.
 func (r *report) markdown() string {
 	var b strings.Builder
 	for _, rtt := range r.rtts() {
-		fmt.Fprintf(&b, "## Round trip %g ms\n\n![chart](%s)\n\n", rtt, chartName(rtt))
-		r.table(&b, rtt)
+		fmt.Fprintf(&b, "## Round trip %g ms\n\n", rtt)
+		if len(r.compared(rtt)) > 0 {
+			fmt.Fprintf(&b, "![chart](%s)\n\n", chartName(rtt))
+		}
+		b.WriteString(r.table(rtt, r.others(rtt)))
 		b.WriteString("\n")
 	}
-	b.WriteString("How they were run:\n\n")
+	b.WriteString(r.bounds())
+	b.WriteString(r.mishaps())
+	b.WriteString("## How they were run\n\n")
 	for _, t := range tools("") {
-		fmt.Fprintf(&b, "- %s: %s\n", t.name, t.about)
+		if slices.ContainsFunc(r.Results, func(m result) bool { return m.Tool == t.name }) {
+			fmt.Fprintf(&b, "- %s: %s\n", t.name, t.about)
+		}
 	}
 	return b.String()
 }
 
-func (r *report) table(b *strings.Builder, rtt float64) {
-	others := r.others(rtt)
-	fmt.Fprintf(b, "| | scpfs | %s |\n|---|---%s|\n", strings.Join(others, " | "), strings.Repeat("|---", len(others)))
+// table is one round-trip time, scpfs beside others.
+func (r *report) table(rtt float64, others []string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "| | %s |\n|---|---%s|\n",
+		strings.Join(append([]string{"scpfs"}, others...), " | "), strings.Repeat("|---", len(others)))
 	for _, row := range r.rows(rtt) {
 		cells := []string{r.cell(row, "scpfs", rtt)}
 		for _, name := range others {
 			cells = append(cells, r.cell(row, name, rtt)+r.factor(row, name, rtt))
 		}
-		fmt.Fprintf(b, "| %s | %s |\n", row, strings.Join(cells, " | "))
+		fmt.Fprintf(&b, "| %s | %s |\n", row, strings.Join(cells, " | "))
 	}
+	return b.String()
 }
 
 // cell is a time with its range.
@@ -71,6 +95,10 @@ func (r *report) cell(row, tool string, rtt float64) string {
 	switch {
 	case !ok:
 		return "–"
+	case m.Over > 0:
+		return "over " + duration(m.Over)
+	case m.Unreached:
+		return "not reached"
 	case !m.good():
 		return "failed"
 	}
@@ -78,24 +106,35 @@ func (r *report) cell(row, tool string, rtt float64) string {
 	if m.estimated() {
 		mark = "~"
 	}
-	median, least, most := m.seconds()
+	t := m.seconds()
 	if len(m.Samples) == 1 {
-		return mark + duration(median)
+		return mark + duration(t.median)
 	}
-	return fmt.Sprintf("%s%s (%s–%s)", mark, duration(median), duration(least), duration(most))
+	return fmt.Sprintf("%s%s (%s–%s)", mark, duration(t.median), duration(t.least), duration(t.most))
 }
 
 func (r *report) factor(row, tool string, rtt float64) string {
-	ratio, _ := r.ratio(row, tool, rtt)
-	if math.IsNaN(ratio) {
-		return ""
+	if x, ok := r.ratio(row, tool, rtt); ok {
+		return fmt.Sprintf(" **%s**", x)
 	}
-	return fmt.Sprintf(" **×%s**", digits(ratio))
+	return ""
+}
+
+// String is a factor as it stands in the table.
+func (x ratio) String() string {
+	text := "×" + digits(x.x)
+	if x.atLeast {
+		text = ">" + text
+	}
+	if x.apart {
+		text += "†"
+	}
+	return text
 }
 
 // duration is seconds as people read them.
 func duration(seconds float64) string {
-	if seconds < 1 {
+	if seconds < 0.9995 { // what would not be shown as 1000 ms
 		return digits(seconds*1000) + " ms"
 	}
 	return digits(seconds) + " s"

@@ -20,6 +20,7 @@ type tool struct {
 	file    bool                   // it copies whole files and does not mount
 	exact   bool                   // it does all of the work, however long that takes
 	lazy    bool                   // its unmount does not wait for uploads
+	asked   bool                   // it is measured only if it is asked for
 	about   string                 // for the report
 }
 
@@ -44,24 +45,31 @@ func tools(scpfs string) []tool {
 		},
 		{
 			name: "sshfs", program: "sshfs", version: []string{"sshfs", "--version"}, server: "sftp",
-			about: "sshfs with its defaults",
+			about: "sshfs with its defaults, over SFTP",
 			mount: func(p place) []string {
 				return []string{"-f", "-F", p.net.config, "sftp:" + p.remote, p.mnt}
 			},
 		},
 		{
+			name: "sshfs-tuned", program: "sshfs", version: []string{"sshfs", "--version"}, server: "sftp", asked: true,
+			about: "sshfs -o auto_cache,dcache_timeout=300, over SFTP (by default it fetches what it has read before at each open, and forgets listings after 20 seconds)",
+			mount: func(p place) []string {
+				return []string{"-f", "-F", p.net.config, "-o", "auto_cache,dcache_timeout=300", "sftp:" + p.remote, p.mnt}
+			},
+		},
+		{
 			name: "rclone", program: "rclone", version: []string{"rclone", "version"}, server: "sftp", lazy: true,
-			about: "rclone mount --vfs-cache-mode full --vfs-write-back 100ms --dir-cache-time 5m (by default it waits 5 seconds before it uploads; with 0 it loses files that are renamed after close)",
+			about: "rclone mount --vfs-cache-mode full --vfs-fast-fingerprint --vfs-write-back 100ms --dir-cache-time 5m, over SFTP (by default it has the server compute a hash at each open, and waits 5 seconds before it uploads; with 0 it loses files that are renamed after close)",
 			mount: func(p place) []string {
 				return []string{
 					"mount", "--config", p.net.rclone, "--cache-dir", p.cache,
-					"--vfs-cache-mode", "full", "--vfs-write-back", "100ms", "--dir-cache-time", "5m",
+					"--vfs-cache-mode", "full", "--vfs-fast-fingerprint", "--vfs-write-back", "100ms", "--dir-cache-time", "5m",
 					"sftp:" + p.remote, p.mnt,
 				}
 			},
 		},
 		{
-			name: "scp", program: "scp", version: []string{"ssh", "-V"}, server: "plain", file: true, exact: true,
+			name: "scp", program: "scp", version: []string{"ssh", "-V"}, server: "plain", file: true,
 			about: "scp -O (-r), where copying whole files does the same",
 		},
 		{
@@ -79,6 +87,20 @@ func toolNames() []string {
 	return names
 }
 
+// usual are the tools that are measured if nothing is said.
+func usual() []string {
+	var names []string
+	for _, t := range tools("") {
+		if !t.asked {
+			names = append(names, t.name)
+		}
+	}
+	return names
+}
+
+// does tells whether the tool can do a step.
+func (t tool) does(s step) bool { return !t.file || s.scp != nil }
+
 // find looks for the tool's program and asks it for its version.
 func (t *tool) find(ctx context.Context) (version string, err error) {
 	if t.program, err = lookup(t.program); err != nil {
@@ -89,8 +111,19 @@ func (t *tool) find(ctx context.Context) (version string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", cmd, err)
 	}
-	first, _, _ := strings.Cut(string(out), "\n")
-	return first, nil
+	return versionLine(string(out), filepath.Base(t.program)), nil
+}
+
+// versionLine is the line that names the tool, or the first: libraries may tell
+// theirs before.
+func versionLine(text, name string) string {
+	for line := range strings.Lines(text) {
+		if strings.Contains(strings.ToLower(line), name) {
+			return strings.TrimSpace(line)
+		}
+	}
+	first, _, _ := strings.Cut(text, "\n")
+	return first
 }
 
 // A mounted is a mount that a tool serves.

@@ -12,7 +12,7 @@ import (
 // it finds the caches as the earlier left them.
 type workload struct {
 	name    string
-	fixed   bool                                      // its time does not grow with the scale
+	whole   bool                                      // nobody does a part of it: it does not grow, or is one file
 	mounts  bool                                      // its first step mounts
 	prepare func(ctx context.Context, s *stage) error // makes the remote directory
 	steps   []step
@@ -22,6 +22,7 @@ type workload struct {
 // tool that can copy whole files only.
 type step struct {
 	row    string
+	bulk   bool // the link is all that bounds it
 	run    func(ctx context.Context, s *stage) error
 	scp    func(ctx context.Context, s *stage) error // nil where it has no such thing
 	verify func(ctx context.Context, s *stage) error

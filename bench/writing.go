@@ -14,30 +14,33 @@ const times = 10
 
 func appendWorkload() workload {
 	line := []byte(strings.Repeat("a line of a log, ", 60) + "\n")
-	var before int64
+	original := func(s *stage) (string, error) { return s.fixtures.file(s.size(16 << 20)) }
 	return workload{
-		name: "appends", fixed: true,
+		name: "appends", whole: true,
 		prepare: func(ctx context.Context, s *stage) error {
-			before = s.size(16 << 20)
-			path, err := s.fixtures.file(before)
+			path, err := original(s)
 			return s.own(ctx, path, err)
 		},
 		steps: []step{{
 			row: "ten appends to 16 MiB, each until the server has it",
 			run: func(ctx context.Context, s *stage) error {
-				for i := range times {
+				end, size, err := tail(filepath.Join(s.remote, "large"))
+				if err != nil {
+					return err
+				}
+				for range times {
 					if err := appendTo(filepath.Join(s.mnt, "large"), line); err != nil {
 						return err
 					}
-					size := before + int64(i+1)*int64(len(line))
-					if err := untilSize(ctx, filepath.Join(s.remote, "large"), size); err != nil {
+					end, size = append(end, line...), size+int64(len(line))
+					if err := untilArrived(ctx, filepath.Join(s.remote, "large"), size, end); err != nil {
 						return err
 					}
 				}
 				return nil
 			},
 			verify: func(_ context.Context, s *stage) error {
-				path, err := s.fixtures.file(before)
+				path, err := original(s)
 				if err != nil {
 					return err
 				}
@@ -78,7 +81,7 @@ func sameAppended(got, old string, added []byte) error {
 func saveWorkload() workload {
 	version := func(i int) []byte { return bytes.Repeat(fmt.Appendf(nil, "version %2d, as saved\n", i), 1000) }
 	return workload{
-		name: "saves", fixed: true,
+		name: "saves", whole: true,
 		prepare: func(_ context.Context, s *stage) error {
 			if err := os.Mkdir(s.remote, 0o755); err != nil {
 				return err
@@ -161,7 +164,7 @@ func unpackWorkload() workload {
 				if err := s.run(ctx, "tar", "-xf", tree+".tar", "--no-same-owner", "-C", to); err != nil {
 					return err
 				}
-				return s.unmountWith(ctx, tree, filepath.Join(s.remote, "unpacked"), "")
+				return s.unmountWith(ctx, "unpacked")
 			},
 			scp: func(ctx context.Context, s *stage) error {
 				tree, err := s.small()
@@ -183,7 +186,7 @@ func unpackWorkload() workload {
 
 func copyWorkload() workload {
 	return workload{
-		name: "copy",
+		name: "copy", whole: true,
 		prepare: func(_ context.Context, s *stage) error {
 			if _, err := s.large(); err != nil {
 				return err
@@ -191,13 +194,13 @@ func copyWorkload() workload {
 			return os.Mkdir(s.remote, 0o755)
 		},
 		steps: []step{{
-			row: "copy 256 MiB in, until the server has it",
+			row: "copy 256 MiB in, until the server has it", bulk: true,
 			run: func(ctx context.Context, s *stage) error {
 				dir, err := s.large()
 				if err != nil {
 					return err
 				}
-				return s.copyTo(ctx, filepath.Join(dir, "large"), "copy")
+				return s.copyTo(ctx, filepath.Join(dir, "large"), filepath.Join(dir, "large"))
 			},
 			scp: func(ctx context.Context, s *stage) error {
 				dir, err := s.large()
@@ -217,11 +220,15 @@ func copyWorkload() workload {
 	}
 }
 
-// copyTo copies the large file into the mount, and waits until the server has all
-// of it.
-func (s *stage) copyTo(ctx context.Context, from, name string) error {
-	if err := s.run(ctx, "cp", from, filepath.Join(s.mnt, name)); err != nil {
+// copyTo copies a file to "copy" in the mount, and waits until the server has
+// all of it. The same file on the disk is what to wait for.
+func (s *stage) copyTo(ctx context.Context, from, same string) error {
+	end, size, err := tail(same)
+	if err != nil {
 		return err
 	}
-	return untilSize(ctx, filepath.Join(s.remote, name), s.size(256<<20))
+	if err := s.run(ctx, "cp", from, filepath.Join(s.mnt, "copy")); err != nil {
+		return err
+	}
+	return untilArrived(ctx, filepath.Join(s.remote, "copy"), size, end)
 }

@@ -2,7 +2,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-.PHONY: build test torture-ops torture-size bench bench-short demo docs lint fuzz-short install uninstall clean
+.PHONY: build test torture-ops torture-size scale bench bench-short demo docs lint fuzz-short install uninstall clean
 
 build:
 	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/scpfs ./cmd/scpfs
@@ -12,27 +12,32 @@ test:
 	@scripts/setup test
 	@scripts/test
 
-# Compares with sshfs, rclone and scp, and writes docs/benchmark. ARGS="-help" tells
-# what can be chosen; all of it takes an hour or two.
+# Compares with sshfs, rclone and scp, and writes docs/benchmark. It says first how long
+# that may take. ARGS="-help" tells what can be chosen.
 bench: build
 	@scripts/setup bench
 	@go build -o bin/bench ./bench
 	@bin/bench $(ARGS)
 
-# Holds scpfs to limits of round trips and bytes.
+# Holds scpfs to the limits of round trips and bytes in bench/limits.go. Under a minute.
 bench-short: build
-	@scripts/setup bench
+	@scripts/setup bench-short
 	@go build -o bin/bench ./bench
 	@bin/bench -short
 
 # Over 100,000 random operations compared with a plain directory, and 400 kills.
-# About an hour. SCPFS_SEED=N repeats one seed.
+# About a quarter of an hour. SCPFS_SEED=N repeats one seed.
 torture-ops:
 	SCPFS_TEST_REQUIRE=all SCPFS_LONG=1 go test -v -count=1 -timeout 0 -run 'TestRandomOperations|TestKill' ./e2e
 
 # A file of 5 GiB with a hole through a mount: minutes, and 10 GiB of disk.
 torture-size:
 	SCPFS_TEST_REQUIRE=all SCPFS_LONG=1 go test -v -count=1 -timeout 30m -run '^TestSparse$$' ./e2e
+
+# Time and memory for each entry of trees of up to a million files, for the table in
+# docs/design.md. Minutes, and 4 GiB of memory, as the trees are made there.
+scale:
+	TMPDIR=/dev/shm SCPFS_TEST_REQUIRE=all SCPFS_LONG=1 go test -v -count=1 -timeout 30m -run '^(TestScale|TestLargeDirectory)$$' ./e2e
 
 # Mounts a private SSH server of this machine and uses the mount.
 demo: build

@@ -33,6 +33,9 @@ func (c *Cache) permits(ctx context.Context, path string, a Attr, mask uint32) e
 			return syscall.EACCES
 		}
 	}
+	if _, k := c.backlog.look(path); k == known {
+		return syscall.EACCES
+	}
 	return c.remote.Access(ctx, path, mask)
 }
 

@@ -38,7 +38,7 @@ func (d *disk) adoptAll(other *disk) {
 		if len(r.Path) == 0 {
 			continue
 		}
-		if err := d.adoptOne(other, r.Object); err != nil {
+		if err := d.adoptOne(other, r); err != nil {
 			d.log.Warn("unsent changes cannot be taken over; they are kept",
 				"path", string(r.Path), "dir", other.dir, "object", r.Object, "err", err)
 		}
@@ -47,15 +47,22 @@ func (d *disk) adoptAll(other *disk) {
 
 // adoptOne moves an object and its record. At any moment one of the caches
 // has both.
-func (d *disk) adoptOne(other *disk, object string) error {
-	name := filepath.Join("objects", object)
+func (d *disk) adoptOne(other *disk, r record) error {
+	if r.Kind != storing {
+		return d.adoptRecord(other, r.Object)
+	}
+	name := filepath.Join("objects", r.Object)
 	err := os.Link(filepath.Join(other.dir, name), filepath.Join(d.dir, name))
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	record := filepath.Join("log", object+recordSuffix)
-	if err := os.Rename(filepath.Join(other.dir, record), filepath.Join(d.dir, record)); err != nil {
+	if err := d.adoptRecord(other, r.Object); err != nil {
 		return err
 	}
-	return other.objects.Remove(object)
+	return other.objects.Remove(r.Object)
+}
+
+func (d *disk) adoptRecord(other *disk, object string) error {
+	record := filepath.Join("log", object+recordSuffix)
+	return os.Rename(filepath.Join(other.dir, record), filepath.Join(d.dir, record))
 }

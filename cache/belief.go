@@ -19,6 +19,9 @@ func (c *Cache) Belief(path string, a Attr) (name, attr time.Duration) {
 			return c.o.Timeouts.Stat, 0
 		}
 	}
+	if _, k := c.backlog.look(path); k == known {
+		return c.o.Timeouts.Stat, 0
+	}
 	was, at, ok := c.tree.learned(path)
 	was.Ino = a.Ino
 	if !ok || was != a {
@@ -46,6 +49,9 @@ type Names struct{ version, stamp uint64 }
 
 // Names tells which names a directory has, as far as that is believed.
 func (c *Cache) Names(dir string) Names {
+	if len(c.backlog.in(dir)) > 0 || c.backlog.isFresh(dir) {
+		return Names{}
+	}
 	at, n := c.tree.names(dir)
 	if time.Since(at) >= c.o.Timeouts.Dir {
 		return Names{}

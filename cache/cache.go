@@ -35,6 +35,9 @@ type Options struct {
 	Entries int
 	// Ahead bounds what is fetched ahead of those who read. Zero: nothing.
 	Ahead AheadLimits
+	// WriteBack has changes wait here, on the local disk, and the host told of
+	// them in the background.
+	WriteBack bool
 	// Conflict says what is done when a file has been changed here and on
 	// the host. Default: [KeepBoth].
 	Conflict Policy
@@ -86,6 +89,8 @@ type Cache struct {
 	ahead  ahead
 	space  space
 	notice atomic.Pointer[func(Notice)]
+	// backlog are the changes that wait.
+	backlog *backlog
 
 	ctx    context.Context // of the mount: ends with Close
 	cancel context.CancelFunc
@@ -114,7 +119,7 @@ func Open(ctx context.Context, remote Remote, o Options) (*Cache, error) {
 	c := &Cache{
 		remote: remote, o: o, log: o.Logger, disk: d,
 		tree: newTree(o.Entries), ino: newInodes(self.Attr.Dev), names: newGate(),
-		temps: newTempNames(),
+		temps: newTempNames(), backlog: newBacklog(),
 		files: map[uint64]*File{}, live: map[string]map[string]*File{},
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -125,6 +130,7 @@ func Open(ctx context.Context, remote Remote, o Options) (*Cache, error) {
 		return nil, err
 	}
 	c.loops.Go(c.retry)
+	c.loops.Go(c.drain)
 	return c, nil
 }
 
@@ -144,20 +150,24 @@ func (e *Unsent) Unwrap() error { return e.Err }
 func (c *Cache) Close(ctx context.Context) error {
 	defer context.AfterFunc(ctx, c.cancel)()
 	c.wg.Wait()
+	_ = c.backlog.wait(ctx, func(*change) bool { return true })
 	c.cancel()
 	c.loops.Wait()
-	var unsent *Unsent
+	unsent := &Unsent{Dir: c.disk.dir, Err: c.send(ctx, c.backlog.all())}
+	for _, ch := range c.backlog.all() {
+		if ch.kind != storing {
+			unsent.Paths = append(unsent.Paths, ch.path)
+		}
+	}
 	for _, f := range c.snapshot() {
 		if err := f.store(ctx); err != nil {
-			if unsent == nil {
-				unsent = &Unsent{Dir: c.disk.dir, Err: err}
-			}
+			unsent.Err = cmp.Or(unsent.Err, err)
 			unsent.Paths = append(unsent.Paths, f.path())
 		}
 		f.shut()
 	}
 	err := c.disk.close(c.ino)
-	if unsent != nil {
+	if len(unsent.Paths) > 0 {
 		return errors.Join(unsent, err)
 	}
 	return err
@@ -190,6 +200,12 @@ func (c *Cache) Lookup(ctx context.Context, path string) (Entry, error) {
 
 // entry is what the host has under a name, at most Timeout ago.
 func (c *Cache) entry(ctx context.Context, path string) (Entry, error) {
+	switch e, k := c.backlog.look(path); k {
+	case known:
+		return e, nil
+	case absent:
+		return Entry{}, syscall.ENOENT
+	}
 	e, k := c.known(path)
 	if _, name := split(path); len(name) > maxName {
 		return c.stat(ctx, path) // no listing tells that it is too long
@@ -265,18 +281,21 @@ func (c *Cache) known(path string) (Entry, knowledge) {
 
 // Readdir lists a directory.
 func (c *Cache) Readdir(ctx context.Context, dir string) ([]Entry, error) {
-	live := c.liveIn(dir)
+	live, before := c.liveIn(dir), c.backlog.in(dir)
 	entries, err := c.listDir(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
 	maps.Copy(live, c.liveIn(dir))
-	return c.overlay(dir, entries, live), nil
+	return c.overlay(dir, c.merge(dir, entries, before), live), nil
 }
 
 // listDir is what the host has in a directory: what is known, on its way, or
 // asked for now.
 func (c *Cache) listDir(ctx context.Context, dir string) ([]Entry, error) {
+	if c.backlog.isFresh(dir) {
+		return nil, nil
+	}
 	entries, ok := c.listed(dir)
 	if !ok {
 		if err := c.onItsWay(ctx, dir, func() bool { entries, ok = c.listed(dir); return ok }); err != nil {
@@ -303,7 +322,8 @@ func (c *Cache) Stamp() uint64 { return c.tree.stamp() }
 // Changed tells whether an entry of a directory, listed after the stamp was
 // taken, may have been changed here since, or is open now.
 func (c *Cache) Changed(dir, name string, stamp uint64) bool {
-	return c.liveAt(join(dir, name)) != nil || c.tree.changed(dir, name, stamp)
+	_, k := c.backlog.look(join(dir, name))
+	return k != unknown || c.liveAt(join(dir, name)) != nil || c.tree.changed(dir, name, stamp)
 }
 
 // fetchList asks the host for a listing. Those who want the same one at the
@@ -357,6 +377,9 @@ func (c *Cache) out(path string, e Entry) Entry {
 	}
 	id := idOf(e.Attr)
 	e.Attr.Ino = c.ino.number(id)
+	if isDir(e.Attr) {
+		e.Attr = c.backlog.changedBy(path, e.Attr)
+	}
 	if f := c.byNumber(e.Attr.Ino); f != nil && f.opened() {
 		f.claim(path, 0)
 		if a, ok := f.authority(); ok {
@@ -421,7 +444,10 @@ func (c *Cache) IsOpen(ino uint64) bool {
 // something else by now, so that the kernel looks it up again.
 func (c *Cache) Readlink(ctx context.Context, path string) (string, error) {
 	now := time.Now()
-	e, k := c.tree.lookup(path, now.Add(-c.o.Timeouts.Link), now)
+	e, k := c.backlog.look(path)
+	if k == unknown {
+		e, k = c.tree.lookup(path, now.Add(-c.o.Timeouts.Link), now)
+	}
 	if k != known {
 		var err error
 		if e, err = c.entry(ctx, path); err != nil {

@@ -68,7 +68,7 @@ func (f *File) insist() error {
 func (f *File) rebase(a Attr) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.base = a
+	f.base, f.over = a, Attr{}
 	f.alteredLocked(0) // by whom, nobody knows
 }
 
@@ -76,7 +76,7 @@ func (f *File) rebase(a Attr) {
 func (f *File) yield() error {
 	f.detach()
 	f.mu.Lock()
-	f.unnoteLocked()
+	f.abandonLocked()
 	f.mu.Unlock()
 	f.retire()
 	return syscall.ESTALE
@@ -131,6 +131,7 @@ func (f *File) storeAs(ctx context.Context, path, why string) (string, error) {
 			return "", err
 		}
 		a, err := f.send(ctx, name, u)
+		f.landed()
 		if err == nil {
 			err = f.stored(name, a, seq)
 			c.tell(Notice{Path: name})

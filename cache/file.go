@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"path"
 	"slices"
 	"sync"
@@ -40,9 +41,17 @@ type File struct {
 	// is what it was when that was looked at last.
 	writers int
 	sum     [sha256.Size]byte
-	seq     uint64  // counts changes of contents, for stores under way
-	from    *origin // of contents that are a copy of another file's
-	same    prefix
+	seq     uint64 // counts changes of contents, for stores under way
+	// over is the version that the file takes the place of when it is stored,
+	// if the host does not have it yet.
+	over     Attr
+	queued   bool    // the backlog has what was flushed: kept, or obj
+	kept     *kept   // what was flushed, if that was written to since
+	underway bool    // an upload is
+	failed   error   // of the last upload that nobody waited for
+	place    uint64  // in the order of changes; 0: the end
+	from     *origin // of contents that are a copy of another file's
+	same     prefix
 }
 
 // origin says that a file's contents are those of a file on the host.
@@ -355,7 +364,7 @@ func (f *File) attrLocked() Attr {
 func (f *File) release() {
 	f.mu.Lock()
 	f.refs--
-	send := f.refs == 0 && f.dirty && !f.stuck && len(f.paths) > 0
+	send := f.refs == 0 && f.dirty && !f.queued && !f.stuck && len(f.paths) > 0
 	f.mu.Unlock()
 	if send {
 		f.c.wg.Go(func() {
@@ -399,7 +408,7 @@ func (f *File) putAwayLocked(named bool) {
 		f.c.disk.keep(f.obj, f.base, f.racy, have)
 		f.c.compact()
 	} else {
-		f.unnoteLocked()
+		f.abandonLocked()
 		f.c.disk.discard(f.obj)
 	}
 	f.obj = nil
@@ -424,6 +433,10 @@ func (f *File) shut() {
 	case f.dirty && len(f.paths) > 0:
 		f.obj.close()
 		f.obj = nil
+		if f.kept != nil {
+			f.kept.obj.close()
+			f.kept = nil
+		}
 	default:
 		f.putAwayLocked(len(f.paths) > 0)
 	}
@@ -431,21 +444,45 @@ func (f *File) shut() {
 
 // noteLocked writes down that the file is dirty, before it becomes so.
 func (f *File) noteLocked(flushed bool) error {
-	r := record{Object: f.obj.name, Path: []byte(f.pathLocked()), Base: f.base, Mode: f.attr.Mode, Mtime: f.attr.Mtime, Flushed: flushed}
-	if f.writers > 0 && !f.dirty {
-		r.Sum = f.sum[:]
-	}
-	for _, t := range f.temps {
-		r.Temps = append(r.Temps, []byte(t))
-	}
 	if len(f.paths) == 0 {
 		return nil
+	}
+	if f.place == 0 {
+		f.place = f.c.backlog.number()
+	}
+	r := f.recordLocked(f.obj, f.attr, f.place)
+	r.Flushed, r.After = flushed, f.kept != nil
+	if f.writers > 0 && !f.dirty {
+		r.Sum = f.sum[:]
 	}
 	if err := f.c.disk.note(r); err != nil {
 		return err
 	}
 	f.noted, f.ended = true, flushed
 	return nil
+}
+
+// noteKeptLocked writes down what was flushed, if there is newer by now.
+func (f *File) noteKeptLocked() error {
+	k := f.kept
+	if k == nil {
+		return nil
+	}
+	r := f.recordLocked(k.obj, k.attr, k.place)
+	r.Flushed = true
+	return f.c.disk.note(r)
+}
+
+// recordLocked describes contents of the file for the log.
+func (f *File) recordLocked(o *object, a Attr, place uint64) record {
+	r := record{Object: o.name, Seq: place, Path: []byte(f.pathLocked()), Base: f.base, Mode: a.Mode, Mtime: a.Mtime}
+	if f.base.Ino == 0 && f.over.Ino != 0 {
+		r.Over = &f.over
+	}
+	for _, t := range f.temps {
+		r.Temps = append(r.Temps, []byte(t))
+	}
+	return r
 }
 
 func (f *File) unnoteLocked() {
@@ -459,10 +496,11 @@ func (f *File) unnoteLocked() {
 func (f *File) renote() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.noted {
-		return
+	err := f.noteKeptLocked()
+	if f.noted {
+		err = errors.Join(err, f.noteLocked(f.ended))
 	}
-	if err := f.noteLocked(f.ended); err != nil {
+	if err != nil {
 		f.c.log.Warn("the log cannot be written", "path", path.Base(f.pathLocked()), "err", err)
 	}
 }
@@ -470,7 +508,10 @@ func (f *File) renote() {
 // touchLocked says that the contents change now. What the log says was
 // flushed was other contents then.
 func (f *File) touchLocked() error {
-	if !f.dirty || f.ended {
+	if err := f.keepLocked(f.attr.Size); err != nil {
+		return err
+	}
+	if !f.dirty || f.ended || !f.noted {
 		if err := f.noteLocked(false); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,7 +18,9 @@ import (
 // have yet. It is written before the first changed byte, and removed when
 // the host has everything. Names are bytes, not text.
 type record struct {
-	Object  string
+	Object  string     // its name in the log, and that of the contents
+	Seq     uint64     // the order in which changes were made
+	Kind    changeKind `json:",omitempty"`
 	Path    []byte
 	Base    Attr // the version the changes are based on; Ino 0: there was no file
 	Mode    uint32
@@ -25,6 +28,10 @@ type record struct {
 	Flushed bool     // the program has closed or synced the file
 	Sum     []byte   `json:",omitempty"` // of contents that are not changed, perhaps, see mapped.go
 	Temps   [][]byte `json:",omitempty"` // names of uploads, see temp.go
+	After   bool     `json:",omitempty"` // another record has what the path had before, flushed
+	Over    *Attr    `json:",omitempty"` // with Base.Ino 0: the version whose place it takes
+	Target  []byte   `json:",omitempty"` // of a symbolic link
+	Set     *Change  `json:",omitempty"` // attributes
 }
 
 const recordSuffix = ".json"
@@ -42,6 +49,22 @@ func (d *disk) note(r record) error {
 		return err
 	}
 	return d.root.Rename(tmp, name)
+}
+
+// syncNote brings the record of an object to the disk, so that it is there after
+// the machine has lost its power.
+func (d *disk) syncNote(object string) error {
+	f, err := d.root.Open(path.Join("log", object+recordSuffix))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	dir, err := d.root.Open("log")
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return errors.Join(f.Sync(), dir.Sync())
 }
 
 // unnote removes the record of an object.
@@ -81,6 +104,7 @@ func (d *disk) records() ([]record, error) {
 		}
 		all = append(all, r)
 	}
+	slices.SortStableFunc(all, func(a, b record) int { return cmp.Compare(a.Seq, b.Seq) })
 	return all, nil
 }
 
@@ -120,7 +144,23 @@ func decodeRecord(b []byte) (record, error) {
 	if r.Object == "" || strings.ContainsAny(r.Object, "/.") || !validPath(string(r.Path)) || slices.ContainsFunc(r.Temps, strange) {
 		return record{}, errors.New("a name that cannot be")
 	}
+	if r.Kind != storing && !r.whole() {
+		return record{}, errors.New("a change that is none")
+	}
 	return r, nil
+}
+
+// whole tells whether a record has what a change of its kind needs.
+func (r record) whole() bool {
+	switch r.Kind {
+	case making, removing:
+		return true
+	case symlinking:
+		return len(r.Target) > 0
+	case setting:
+		return r.Set != nil
+	}
+	return false
 }
 
 // validPath tells whether a path is one that the cache makes: relative,

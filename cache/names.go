@@ -20,7 +20,7 @@ func (c *Cache) Create(ctx context.Context, path string, flags int, mode uint32)
 		return nil, syscall.EEXIST
 	}
 	base := Attr{}
-	if flags&syscall.O_EXCL != 0 || !c.creatable(path) {
+	if flags&syscall.O_EXCL != 0 && !c.o.WriteBack || !c.creatable(path) {
 		if base, err = c.remote.Create(ctx, path, mode); err != nil {
 			return nil, c.failed(err, path)
 		}
@@ -49,7 +49,7 @@ func (c *Cache) taken(path string) bool {
 // file in it.
 func (c *Cache) creatable(path string) bool {
 	dir, name := split(path)
-	a, ok := c.tree.peek(dir)
+	a, ok := c.peek(dir)
 	return ok && len(name) <= maxName && c.bitsPermit(a, mayWrite|mayExec)
 }
 
@@ -106,21 +106,30 @@ func (c *Cache) Tmpfile(flags int, mode uint32) (*Handle, error) {
 
 // Mkdir makes a directory.
 func (c *Cache) Mkdir(ctx context.Context, path string, mode uint32) (Entry, error) {
-	return c.made(path, "", func() (Attr, error) { return c.remote.Mkdir(ctx, path, mode) })
+	if c.defers(path) {
+		return c.makeLater(ctx, making, path, "", syscall.S_IFDIR|mode&07777)
+	}
+	return c.made(ctx, path, "", func() (Attr, error) { return c.remote.Mkdir(ctx, path, mode) })
 }
 
 // Mknod makes a FIFO or a device.
 func (c *Cache) Mknod(ctx context.Context, path string, mode, rdev uint32) (Entry, error) {
-	return c.made(path, "", func() (Attr, error) { return c.remote.Mknod(ctx, path, mode, rdev) })
+	return c.made(ctx, path, "", func() (Attr, error) { return c.remote.Mknod(ctx, path, mode, rdev) })
 }
 
 // Symlink makes a symbolic link.
 func (c *Cache) Symlink(ctx context.Context, target, path string) (Entry, error) {
-	return c.made(path, target, func() (Attr, error) { return c.remote.Symlink(ctx, target, path) })
+	if c.defers(path) && target != "" {
+		return c.makeLater(ctx, symlinking, path, target, syscall.S_IFLNK|0o777)
+	}
+	return c.made(ctx, path, target, func() (Attr, error) { return c.remote.Symlink(ctx, target, path) })
 }
 
 // made takes in a name that the host has made.
-func (c *Cache) made(path, target string, make func() (Attr, error)) (Entry, error) {
+func (c *Cache) made(ctx context.Context, path, target string, make func() (Attr, error)) (Entry, error) {
+	if err := c.backlog.settle(ctx, path); err != nil {
+		return Entry{}, err
+	}
 	if c.taken(path) {
 		return Entry{}, syscall.EEXIST
 	}
@@ -153,6 +162,9 @@ func (c *Cache) failed(err error, paths ...string) error {
 func (c *Cache) Link(ctx context.Context, path string, ino uint64, link string) (Entry, error) {
 	if c.taken(link) {
 		return Entry{}, syscall.EEXIST
+	}
+	if err := c.backlog.settle(ctx, path, link); err != nil {
+		return Entry{}, err
 	}
 	f := c.holdFor(path, ino)
 	if f == nil {
@@ -236,7 +248,9 @@ func (c *Cache) linkFirst(ctx context.Context, f *File, link string) (Entry, err
 	u, _, seq, err := f.upload()
 	if err == nil {
 		var a Attr
-		if a, err = f.send(ctx, link, u); err == nil {
+		a, err = f.send(ctx, link, u)
+		f.landed()
+		if err == nil {
 			err = f.stored(link, a, seq)
 		}
 	}
@@ -302,6 +316,12 @@ func (f *File) rebound(a Attr) {
 
 // Unlink removes a name. A file that is open stays usable by its handles.
 func (c *Cache) Unlink(ctx context.Context, path string) error {
+	if done, err := c.unlinkLater(ctx, path); done || err != nil {
+		return err
+	}
+	if err := c.backlog.settle(ctx, path); err != nil {
+		return err
+	}
 	leave, err := c.names.share(ctx)
 	if err != nil {
 		return err
@@ -379,10 +399,14 @@ func (c *Cache) unlinkOpen(ctx context.Context, f *File, path string) error {
 			return c.failed(err, path)
 		}
 	}
+	over := f.overAttr()
 	c.changed(path)
 	c.tree.remove(path)
 	c.unname(path)
 	c.lost(ctx, f, base)
+	if base.Ino == 0 && over.Ino != 0 {
+		return c.postpone(&change{kind: removing, path: path, base: over})
+	}
 	return nil
 }
 
@@ -410,8 +434,9 @@ func (c *Cache) lost(ctx context.Context, f *File, base Attr) {
 	if f.path() == "" {
 		c.ino.gone(f.ino)
 		f.dropTemps(ctx)
+		c.backlog.dropStore(f)
 		f.mu.Lock()
-		f.unnoteLocked()
+		f.abandonLocked()
 		f.mu.Unlock()
 		f.retire()
 	}
@@ -441,6 +466,9 @@ func (c *Cache) Rmdir(ctx context.Context, path string) error {
 		if _, ours := f.authority(); ours {
 			return syscall.ENOTEMPTY
 		}
+	}
+	if err := c.backlog.settle(ctx, path); err != nil {
+		return err
 	}
 	stay := c.leave(c.tree.last(path))
 	if err := c.remote.Rmdir(ctx, path); err != nil {

@@ -29,12 +29,36 @@ func (c *Cache) recover(ctx context.Context) error {
 		if len(r.Path) == 0 {
 			continue // damaged: kept, and said
 		}
+		if r.Kind != storing {
+			c.again(ctx, r)
+			continue
+		}
 		if err := c.resume(ctx, r); err != nil {
 			c.log.Warn("a file of an earlier mount could not be stored; its contents are kept here",
 				"path", string(r.Path), "dir", c.disk.dir, "object", r.Object, "err", err)
 		}
 	}
 	return nil
+}
+
+// again makes a change that waited when an earlier mount ended. If the host is
+// away it goes on waiting.
+func (c *Cache) again(ctx context.Context, r record) {
+	ch := &change{kind: r.Kind, path: string(r.Path), record: r.Object, base: r.Base}
+	a := newAttr(0, c.o)
+	switch r.Kind {
+	case setting:
+		a, ch.set = r.Base, *r.Set
+		Apply(&a, ch.set)
+	case making, symlinking:
+		a.Mode, a.Dev, a.Ino, a.Size = r.Mode, hereDev, c.ino.fresh(), int64(len(r.Target))
+		c.ino.bind(a.Ino, idOf(a))
+	}
+	ch.entry = Entry{Target: string(r.Target), Attr: a}
+	c.backlog.add(ch)
+	if err := c.send(ctx, c.backlog.all()); err != nil {
+		c.log.Warn("a change of an earlier mount waits for the host", "change", string(ch.kind), "path", ch.path, "err", err)
+	}
 }
 
 // resume sends what one record tells of.
@@ -83,7 +107,10 @@ func (c *Cache) reopen(r record) (*File, error) {
 	f := c.acquire(ino, string(r.Path))
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.obj, f.base, f.dirty, f.noted = o, r.Base, true, true
+	f.obj, f.base, f.dirty, f.noted, f.place = o, r.Base, true, true, r.Seq
+	if r.Over != nil {
+		f.over = *r.Over
+	}
 	f.attr = newAttr(r.Mode, c.o)
 	f.attr.Size, f.attr.Mtime = st.Size(), st.ModTime().UnixNano()
 	if r.Flushed {
@@ -106,7 +133,7 @@ func (f *File) resend(ctx context.Context, r record) error {
 			return f.stored(path, a, f.sequence())
 		}
 	}
-	if !r.Flushed && r.Base.Ino != 0 {
+	if !r.Flushed && (r.Base.Ino != 0 || r.After) {
 		name, err := f.storeAs(ctx, path, "recovered")
 		if err == nil {
 			f.c.log.Warn("a file was being written when an earlier mount died; what it had is stored as a copy", "path", path, "copy", name)

@@ -17,6 +17,12 @@ func (c *Cache) Rename(ctx context.Context, from, to string, flags uint32) error
 	if err != nil {
 		return err
 	}
+	if done, err := c.renameLater(ctx, from, to, flags); done || err != nil {
+		return err
+	}
+	if err := c.backlog.settle(ctx, from, to); err != nil {
+		return err
+	}
 	enter := c.names.share
 	if isDir(was.Attr) || flags&Exchange != 0 {
 		enter = c.names.exclude // paths of other files change too

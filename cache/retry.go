@@ -31,5 +31,5 @@ func (c *Cache) retry() {
 func (f *File) leftBehind() bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	return f.dirty && !f.stuck && f.refs == 0 && len(f.paths) > 0
+	return f.dirty && !f.queued && !f.stuck && f.refs == 0 && len(f.paths) > 0
 }

@@ -11,10 +11,23 @@ import (
 // anyway go with its store.
 func (c *Cache) Setattr(ctx context.Context, path string, ino uint64, ch Change) (Attr, error) {
 	f := c.holdFor(path, ino)
+	if f != nil {
+		defer f.release()
+		if f.setHere(ch) {
+			return f.seen(), nil
+		}
+	}
+	if f == nil || !f.opened() {
+		if a, done, err := c.setLater(ctx, path, ch); done || err != nil {
+			return a, err
+		}
+	}
+	if err := c.backlog.settle(ctx, path); err != nil {
+		return Attr{}, err
+	}
 	if f == nil {
 		return c.setattrClosed(ctx, path, ch)
 	}
-	defer f.release()
 	return f.setattr(ctx, path, ch)
 }
 
@@ -46,9 +59,6 @@ func (c *Cache) reattributed(path string, e Entry) Attr {
 
 // setattr is Setattr of a regular file, which has the path unless it is open.
 func (f *File) setattr(ctx context.Context, path string, ch Change) (Attr, error) {
-	if f.setHere(ch) {
-		return f.seen(), nil
-	}
 	leave, err := f.c.names.share(ctx)
 	if err != nil {
 		return Attr{}, err
@@ -125,7 +135,7 @@ func (f *File) withoutOwnLocked(ch Change) Change {
 	}
 	if f.base.Ino == 0 {
 		dir, _ := split(f.pathLocked())
-		if a, ok := f.c.tree.peek(dir); !ok || a.Mode&syscall.S_ISGID != 0 {
+		if a, ok := f.c.peek(dir); !ok || a.Mode&syscall.S_ISGID != 0 {
 			return ch
 		}
 	}
@@ -174,6 +184,9 @@ func (f *File) reset(a Attr, ch Change) {
 // Truncate sets the size of a file. Nothing is fetched for it if nobody has
 // the file open.
 func (c *Cache) Truncate(ctx context.Context, path string, ino uint64, size int64) (Attr, error) {
+	if err := c.backlog.settle(ctx, path); err != nil {
+		return Attr{}, err
+	}
 	f := c.acquire(ino, "")
 	defer f.release()
 	if a, done, err := f.truncateClosed(ctx, path, size); done || err != nil {

@@ -14,6 +14,10 @@ func (f *File) store(ctx context.Context) error {
 	if !f.unsent() {
 		return nil
 	}
+	path := f.path()
+	if err := f.c.backlog.wait(ctx, func(ch *change) bool { return ch.file != f && below(path, ch.path) }); err != nil {
+		return err
+	}
 	leave, err := f.c.names.share(ctx)
 	if err != nil {
 		return err
@@ -39,8 +43,12 @@ func (f *File) storeLocked(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stay := f.c.ino.leave(f.ino, u.Expect)
+	stay := func() {}
+	if f.baseAttr().Ino != 0 {
+		stay = f.c.ino.leave(f.ino, u.Expect)
+	}
 	a, err := f.send(ctx, path, u)
+	f.landed()
 	if err != nil {
 		stay()
 	}
@@ -111,18 +119,13 @@ func (f *File) upload() (Upload, string, uint64, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	temp := f.newTempLocked()
+	if f.kept != nil {
+		return f.uploadKeptLocked(temp)
+	}
 	if err := f.noteLocked(true); err != nil {
 		return Upload{}, "", 0, err
 	}
-	u := Upload{
-		Contents: io.NewSectionReader(f.obj.f, 0, f.attr.Size),
-		Size:     f.attr.Size,
-		Mode:     f.attr.Mode,
-		Atime:    f.attr.Atime,
-		Mtime:    f.attr.Mtime,
-		Expect:   f.base,
-		Temp:     temp,
-	}
+	u := f.uploadLocked(f.obj, f.attr, temp)
 	f.same.stored = f.attr.Size
 	switch {
 	case f.from != nil && f.from.seq == f.seq && f.from.base.Size == f.attr.Size:
@@ -131,6 +134,48 @@ func (f *File) upload() (Upload, string, uint64, error) {
 		u.Keep = f.same.base
 	}
 	return u, f.pathLocked(), f.seq, nil
+}
+
+func (f *File) uploadLocked(o *object, a Attr, temp string) Upload {
+	f.underway = true
+	u := Upload{
+		Contents: io.NewSectionReader(o.f, 0, a.Size),
+		Size:     a.Size,
+		Mode:     a.Mode,
+		Atime:    a.Atime,
+		Mtime:    a.Mtime,
+		Expect:   f.base,
+		Temp:     temp,
+	}
+	if f.base.Ino == 0 {
+		u.Expect = f.over
+	}
+	return u
+}
+
+// uploadKeptLocked is upload of what was flushed before the file was written to
+// again.
+func (f *File) uploadKeptLocked(temp string) (Upload, string, uint64, error) {
+	k := f.kept
+	if err := f.noteKeptLocked(); err != nil {
+		return Upload{}, "", 0, err
+	}
+	u := f.uploadLocked(k.obj, k.attr, temp)
+	f.same.stored = min(f.same.base, k.attr.Size)
+	if f.base.Ino != 0 && f.same.stored >= leastKept {
+		u.Keep = f.same.stored
+	}
+	return u, f.pathLocked(), k.seq, nil
+}
+
+// landed says that the upload has ended.
+func (f *File) landed() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.underway = false
+	if len(f.paths) == 0 && !f.queued {
+		f.dropKeptLocked()
+	}
 }
 
 // send stores an upload.
@@ -168,11 +213,17 @@ func (f *File) stored(path string, a Attr, seq uint64) error {
 	c.tell(Notice{Path: path, Attr: true})
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.base, f.racy, f.tried = a, false, nil
+	f.base, f.over, f.racy, f.tried = a, Attr{}, false, nil
 	f.same.base = min(f.same.stored, a.Size)
-	if f.seq != seq {
+	switch {
+	case f.kept != nil && f.kept.seq == seq: // and what there is now goes on from it
+		f.dropKeptLocked()
+		f.queued = false
 		return f.noteLocked(false)
+	case f.seq != seq: // of what is queued only attributes have changed
+		return f.noteLocked(f.queued)
 	}
+	f.queued = false
 	f.attr = a
 	f.dirty = false
 	if f.writers > 0 {

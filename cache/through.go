@@ -17,7 +17,7 @@ func (h *Handle) Lend() (fd int, ok bool) {
 	f := h.f
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.fill != nil {
+	if f.fill != nil || f.queued {
 		return -1, false
 	}
 	f.lent++

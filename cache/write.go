@@ -79,6 +79,9 @@ func (f *File) truncate(ctx context.Context, size int64) error {
 }
 
 func (f *File) truncateLocked(size int64) error {
+	if err := f.keepLocked(size); err != nil {
+		return err
+	}
 	if err := f.touchLocked(); err != nil {
 		return err
 	}
@@ -218,16 +221,23 @@ func (h *Handle) copyWithin(ctx context.Context, off, toOff, size int64) (int64,
 }
 
 // Flush brings changes to the host: what every close of a file does that was
-// opened for writing. It returns once the host has them.
+// opened for writing. It returns once the host has them or, with
+// [Options.WriteBack], once nothing but the local disk can lose them.
 func (h *Handle) Flush(ctx context.Context) error {
-	if !h.write {
+	switch {
+	case !h.write:
 		return nil
+	case h.f.c.o.WriteBack:
+		return h.f.storeLater(ctx)
 	}
 	return h.Fsync(ctx)
 }
 
 // Fsync brings changes to the host, whoever made them.
 func (h *Handle) Fsync(ctx context.Context) error {
+	if h.f.c.o.WriteBack {
+		return h.f.storeNow(ctx)
+	}
 	if err := h.f.notice(); err != nil {
 		return err
 	}

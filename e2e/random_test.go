@@ -38,6 +38,9 @@ var randomCases = []randomCase{
 	{name: "remounts", gen: fsops.Options{Procs: 2, Remounts: 100}, ops: 700, short: 1, long: 30},
 	{name: "nothing believed", words: []string{"cache_timeout=0", "attr_timeout=0", "entry_timeout=0"},
 		gen: fsops.Options{Procs: 1}, ops: 400, short: 1, long: 30},
+	{name: "written back", words: []string{"writeback"}, gen: fsops.Options{Procs: 1}, ops: 700, short: 1, long: 30},
+	{name: "written back with remounts", words: []string{"writeback"}, gen: fsops.Options{Procs: 3, Remounts: 100}, ops: 700, short: 1, long: 30},
+	{name: "written back at the same time", words: []string{"writeback"}, together: true, gen: fsops.Options{Procs: 4}, ops: 1000, short: 1, long: 30},
 	{name: "busybox", host: []scptest.Option{scptest.BusyboxOnly()},
 		gen: fsops.Options{Procs: 2, WholeTimes: true, NoExchange: true, Remounts: 200}, whole: true, ops: 500, short: 1, long: 30},
 }

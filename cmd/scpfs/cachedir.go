@@ -41,8 +41,8 @@ func cacheOptions(cfg config, ssh *sshdial.Config, client *scpio.Client, log *sl
 		Timeouts: cache.Timeouts{Stat: cfg.Cache.StatTimeout, Dir: cfg.Cache.DirTimeout, Link: cfg.Cache.LinkTimeout},
 		Entries:  cfg.Cache.Entries,
 		Ahead:    cache.AheadLimits{Bytes: cfg.Cache.AheadSize, Entries: cfg.Cache.AheadEntries},
-		Conflict: policies[cfg.Conflict],
-		UID:      host.UID, GID: host.GID, Groups: host.Groups,
+		Conflict: policies[cfg.Conflict], WriteBack: cfg.WriteBack,
+		UID: host.UID, GID: host.GID, Groups: host.Groups,
 		Hostname: hostname,
 		Logger:   log,
 	}, nil

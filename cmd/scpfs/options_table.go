@@ -41,6 +41,7 @@ var optionTable = []optionGroup{
 			store(parseSize, func(c *config) *int64 { return &c.Cache.AheadSize })},
 		{"ahead_entries", "N", "most names and small files that are fetched ahead at a time (100000; 0: none)",
 			store(parseCount, func(c *config) *int { return &c.Cache.AheadEntries })},
+		{"writeback", "", "close returns when this machine has a change; the host is told in the background", set(func(c *config) *bool { return &c.WriteBack })},
 		{"conflict", "keep-both|local|remote|fail", "what to do with a file changed on both sides (keep-both)", applyConflict},
 		{"cache_timeout", "TIME", "how long attributes, listings and link targets are believed (20s)", applyCacheTimeout},
 		{"dcache_stat_timeout", "TIME", "of these, attributes", statTimeout},

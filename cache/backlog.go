@@ -1,0 +1,180 @@
+package cache
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// backlog is the queue of changes that were made here and that the host has
+// yet to hear of, in the order in which they were made. Each is in the log as
+// well, before its caller gets an answer. One goroutine (drain) tells the host.
+//
+// Until the host has them they are shown from here (backlogview.go). A change
+// that cannot wait, because the host has to decide on it, first waits for those
+// that it could depend on (settle).
+type backlog struct {
+	mu      sync.Mutex // guards the fields below
+	waiting []*change  // the first is next, or being sent
+	names   map[string]map[string]*shown
+	links   map[string]uint32 // of directories with names, see changedBy
+	seq     uint64
+	sending *change       // the last of those under way
+	lost    error         // why nothing can be sent now
+	moved   chan struct{} // closed and replaced when any of it changes
+}
+
+// A changeKind is what a change does, by the word that stands in the log.
+type changeKind string
+
+const (
+	storing    changeKind = "" // the contents of a file
+	making     changeKind = "mkdir"
+	symlinking changeKind = "symlink"
+	setting    changeKind = "setattr"
+	removing   changeKind = "remove"
+)
+
+// change is one of the backlog.
+type change struct {
+	kind   changeKind
+	path   string
+	record string // its name in the log
+	entry  Entry  // what is made, and its number
+	base   Attr   // the version that is changed or removed
+	set    Change
+	links  uint32 // of the directory before it
+	file   *File  // of a store, which has the rest
+}
+
+func newBacklog() *backlog {
+	return &backlog{names: map[string]map[string]*shown{}, links: map[string]uint32{}, moved: make(chan struct{})}
+}
+
+func (b *backlog) movedLocked() {
+	close(b.moved)
+	b.moved = make(chan struct{})
+}
+
+// number is the place of one more change in the order of things. It grows over
+// mounts as well.
+func (b *backlog) number() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.seq = max(b.seq+1, uint64(time.Now().UnixNano()))
+	return b.seq
+}
+
+// add puts a change at the end.
+func (b *backlog) add(ch *change) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waiting = append(b.waiting, ch)
+	b.showLocked(ch)
+	b.movedLocked()
+}
+
+// addStore has a file stored after everything else; if it is to be anyway, and
+// was not renamed since, it stays where it is.
+func (b *backlog) addStore(f *File, path string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i, ch := range b.waiting {
+		if ch.file != f || ch == b.sending {
+			continue
+		}
+		if ch.path == path {
+			return
+		}
+		b.waiting = slices.Delete(b.waiting, i, i+1)
+		break
+	}
+	b.waiting = append(b.waiting, &change{kind: storing, path: path, file: f})
+	b.movedLocked()
+}
+
+// dropStore takes back that a file is to be stored: it is gone, or stored
+// already.
+func (b *backlog) dropStore(f *File) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waiting = slices.DeleteFunc(b.waiting, func(ch *change) bool { return ch.file == f && ch != b.sending })
+	b.movedLocked()
+}
+
+// done takes a change out, whatever became of it.
+func (b *backlog) done(ch *change) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waiting = slices.DeleteFunc(b.waiting, func(o *change) bool { return o == ch })
+	b.hideLocked(ch)
+	b.movedLocked()
+}
+
+// next waits for a change to send and gives those that are waiting.
+func (b *backlog) next(ctx context.Context) ([]*change, bool) {
+	for {
+		b.mu.Lock()
+		all, moved := slices.Clone(b.waiting), b.moved
+		b.mu.Unlock()
+		if len(all) > 0 {
+			return all, true
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return nil, false
+		}
+	}
+}
+
+// begin says which change is being sent; nil, that none is.
+func (b *backlog) begin(ch *change) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sending = ch
+}
+
+// away says why nothing can be sent; nil, that it can again.
+func (b *backlog) away(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lost = err
+	b.movedLocked()
+}
+
+// settle waits until the host has heard of all changes of some paths, above
+// and below them. It fails at once if nobody can tell the host.
+func (b *backlog) settle(ctx context.Context, paths ...string) error {
+	return b.wait(ctx, func(ch *change) bool {
+		return slices.ContainsFunc(paths, func(p string) bool { return below(p, ch.path) || below(ch.path, p) })
+	})
+}
+
+// wait waits until none of the changes is left that concern the caller.
+func (b *backlog) wait(ctx context.Context, concerns func(*change) bool) error {
+	for {
+		b.mu.Lock()
+		pending, lost, moved := slices.ContainsFunc(b.waiting, concerns), b.lost, b.moved
+		b.mu.Unlock()
+		switch {
+		case !pending:
+			return nil
+		case lost != nil:
+			return lost
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return interrupted(ctx)
+		}
+	}
+}
+
+// all are the changes that wait, in order.
+func (b *backlog) all() []*change {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.waiting)
+}

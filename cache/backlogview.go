@@ -1,0 +1,194 @@
+package cache
+
+import (
+	"slices"
+	"time"
+)
+
+// What the names of the backlog look like until the host has them. Files with
+// contents show themselves, see overlay.
+
+// shown is a name of the backlog.
+type shown struct {
+	entry Entry
+	gone  bool    // the host has it, and it is to be removed
+	fresh bool    // a directory that the host does not have
+	last  *change // that the name is shown for
+	since int64   // when the directory's names became others by it; 0: they are the same
+}
+
+// changedBy makes the attributes of a directory those that it will have when the
+// host has the names of the backlog in it. The number of its links is counted
+// from where it was before the first of them: the host may have some of them
+// already, and not have said so.
+func (b *backlog) changedBy(dir string, a Attr) Attr {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	links, ok := b.links[dir]
+	if !ok {
+		return a
+	}
+	a.Nlink = links
+	for _, s := range b.names[dir] {
+		if s.fresh {
+			a.Nlink++
+		}
+		if s.since > a.Ctime { // else the time was set after it
+			a.Mtime, a.Ctime = max(a.Mtime, s.since), s.since
+		}
+	}
+	return a
+}
+
+func (b *backlog) showLocked(ch *change) {
+	dir, name := split(ch.path)
+	was := b.names[dir][name]
+	s := &shown{entry: ch.entry, last: ch}
+	switch {
+	case ch.kind == storing:
+		return
+	case ch.kind == removing:
+		s.gone = true
+	case ch.kind == making:
+		s.fresh = true
+	default:
+		s.fresh = was != nil && was.fresh
+	}
+	if ch.kind != setting {
+		s.since = time.Now().UnixNano()
+	} else if was != nil {
+		s.since = was.since
+	}
+	if b.names[dir] == nil {
+		b.names[dir] = map[string]*shown{}
+		b.links[dir] = ch.links
+	}
+	s.entry.Name = name
+	b.names[dir][name] = s
+}
+
+// hideLocked has the host speak for a name, unless more is to come.
+func (b *backlog) hideLocked(ch *change) {
+	dir, name := split(ch.path)
+	s := b.names[dir][name]
+	switch {
+	case s == nil:
+	case s.last == ch:
+		delete(b.names[dir], name)
+	case ch.kind == making:
+		s.fresh = false
+	}
+	if ch.kind == making {
+		b.links[dir]++
+	}
+	if len(b.names[dir]) == 0 {
+		delete(b.names, dir)
+		delete(b.links, dir)
+	}
+}
+
+// look is what the backlog knows of a name. What is not there yet has no names
+// but those of the backlog.
+func (b *backlog) look(path string) (Entry, knowledge) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.names) == 0 {
+		return Entry{}, unknown
+	}
+	dir, name := split(path)
+	if s := b.names[dir][name]; s != nil {
+		if s.gone {
+			return Entry{}, absent
+		}
+		return s.entry, known
+	}
+	if path != "" && b.freshLocked(dir) {
+		return Entry{}, absent
+	}
+	return Entry{}, unknown
+}
+
+// isFresh tells whether the host does not have a directory yet.
+func (b *backlog) isFresh(dir string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.names) > 0 && b.freshLocked(dir)
+}
+
+func (b *backlog) freshLocked(dir string) bool {
+	for dir != "" {
+		above, name := split(dir)
+		if s := b.names[above][name]; s != nil && s.fresh {
+			return true
+		}
+		dir = above
+	}
+	return false
+}
+
+// in are the names of the backlog in a directory.
+func (b *backlog) in(dir string) map[string]shown {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.names[dir]) == 0 {
+		return nil
+	}
+	m := make(map[string]shown, len(b.names[dir]))
+	for name, s := range b.names[dir] {
+		m[name] = *s
+	}
+	return m
+}
+
+// merge makes a listing of the host one with the names of the backlog, those
+// that were there before it was asked for included: of these the tree knows
+// what became of them.
+func (c *Cache) merge(dir string, entries []Entry, before map[string]shown) []Entry {
+	now := c.backlog.in(dir)
+	if len(before) == 0 && len(now) == 0 {
+		return entries
+	}
+	entries = slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool {
+		_, then := before[e.Name]
+		_, still := now[e.Name]
+		return then || still
+	})
+	for name, s := range now {
+		if !s.gone {
+			entries = append(entries, s.entry)
+		}
+		delete(before, name)
+	}
+	for name := range before {
+		if e, k := c.tree.lastEntry(join(dir, name)); k == known {
+			entries = append(entries, e)
+		}
+	}
+	return entries
+}
+
+// lastEntry is last with the target of a link.
+func (t *tree) lastEntry(path string) (Entry, knowledge) {
+	a, k := t.last(path)
+	if k != known {
+		return Entry{}, k
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, n, name := t.findLocked(path)
+	if n == nil {
+		return Entry{}, unknown
+	}
+	return Entry{Name: name, Target: n.target(), Attr: a}, known
+}
+
+// peek is what was last learned of a path, or is to become of it.
+func (c *Cache) peek(path string) (Attr, bool) {
+	switch e, k := c.backlog.look(path); k {
+	case known:
+		return e.Attr, true
+	case absent:
+		return Attr{}, false
+	}
+	return c.tree.peek(path)
+}

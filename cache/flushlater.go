@@ -1,0 +1,170 @@
+package cache
+
+import (
+	"context"
+	"errors"
+)
+
+// How a file's changes wait for the host. They are flushed to the local disk
+// then, with a record in the log, and do not change any more: who writes to the
+// file meanwhile gets a copy to write to (keepLocked).
+
+// overAttr is the version that the file will take the place of.
+func (f *File) overAttr() Attr {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.over
+}
+
+func (f *File) moveOver(a Attr) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.over = a
+	f.place = 0
+}
+
+// requeue has a file that was to be stored stored under its new name, after
+// everything else.
+func (f *File) requeue() {
+	if f.isQueued() {
+		f.c.backlog.addStore(f, f.path())
+	}
+}
+
+func (f *File) isQueued() bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.queued
+}
+
+// storeLater makes sure that the changes of a file outlive this process and the
+// machine's power, and leaves it to the backlog to tell the host. An error of
+// an earlier attempt to do so is told once.
+func (f *File) storeLater(ctx context.Context) error {
+	if err := f.notice(); err != nil {
+		return err
+	}
+	for {
+		how, err := f.queue()
+		switch {
+		case err != nil:
+			return err
+		case how == atOnce:
+			return f.store(ctx)
+		case how == deferred:
+			return f.failure()
+		}
+		// What was flushed before is on its way: this one follows it.
+		unlock, err := f.lock(ctx)
+		if err != nil {
+			return err
+		}
+		unlock()
+	}
+}
+
+// What queue has done.
+const (
+	deferred = iota
+	atOnce   // nothing: the file has to be stored now
+	later    // nothing: try again once nobody has the file locked
+)
+
+func (f *File) queue() (int, error) {
+	f.mu.RLock()
+	obj, need := f.obj, f.dirty && len(f.paths) > 0 && !(f.queued && f.kept == nil && f.ended)
+	f.mu.RUnlock()
+	if !need {
+		return deferred, nil
+	}
+	if err := obj.f.Sync(); err != nil {
+		return deferred, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case !f.dirty || len(f.paths) == 0:
+		return deferred, nil
+	case f.lent > 0 || f.writers > 0 || f.stuck:
+		return atOnce, nil
+	case f.obj != obj || f.kept != nil && f.underway:
+		return later, nil
+	}
+	f.place = 0
+	if err := f.noteLocked(true); err != nil {
+		return deferred, err
+	}
+	if err := f.c.disk.syncNote(f.obj.name); err != nil {
+		return deferred, err
+	}
+	f.dropKeptLocked()
+	f.queued = true
+	f.c.backlog.addStore(f, f.pathLocked())
+	return deferred, nil
+}
+
+// failure is the error of the last attempt to store the file in the
+// background, once.
+func (f *File) failure() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	err := f.failed
+	f.failed = nil
+	return err
+}
+
+// storeNow is storeLater, and waits until the host has the file.
+func (f *File) storeNow(ctx context.Context) error {
+	if err := f.storeLater(ctx); err != nil {
+		return err
+	}
+	err := f.c.backlog.wait(ctx, func(ch *change) bool { return ch.file == f })
+	return errors.Join(err, f.failure())
+}
+
+// kept is what a file had when it was flushed, and was written to before the
+// host got it.
+type kept struct {
+	obj   *object
+	attr  Attr
+	seq   uint64
+	place uint64 // in the order of changes
+}
+
+// keepLocked gives the file a copy of its contents to write to, of n bytes, if
+// what it has is promised to the host.
+func (f *File) keepLocked(n int64) error {
+	if !f.queued || f.kept != nil {
+		return nil
+	}
+	o, err := f.c.disk.create()
+	if err != nil {
+		return err
+	}
+	if _, err := copyBytes(o.f, 0, f.obj.f, 0, min(n, f.attr.Size)); err != nil {
+		f.c.disk.discard(o)
+		return err
+	}
+	f.kept = &kept{f.obj, f.attr, f.seq, f.place}
+	f.obj, f.noted, f.ended, f.place = o, false, false, 0
+	return nil
+}
+
+// dropKeptLocked forgets what the host has, or need not have any more.
+func (f *File) dropKeptLocked() {
+	if f.kept == nil {
+		return
+	}
+	f.c.disk.unnote(f.kept.obj.name)
+	f.c.disk.discard(f.kept.obj)
+	f.kept = nil
+}
+
+// abandonLocked forgets what was to be stored of a file that has no name.
+func (f *File) abandonLocked() {
+	f.unnoteLocked()
+	if !f.underway {
+		f.dropKeptLocked()
+	}
+	f.queued = false
+}

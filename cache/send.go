@@ -1,0 +1,191 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"syscall"
+	"time"
+)
+
+// While the host is away the backlog tries again after a while, doubled each
+// time up to the most, and made uneven so that many mounts do not come at once.
+const (
+	firstWait = time.Second
+	mostWait  = 15 * time.Second
+)
+
+// drain tells the host of the backlog, until the cache is closed.
+func (c *Cache) drain() {
+	wait := firstWait
+	for {
+		all, ok := c.backlog.next(c.ctx)
+		if !ok {
+			return
+		}
+		err := c.send(c.ctx, all)
+		c.backlog.away(err)
+		if err == nil {
+			wait = firstWait
+			continue
+		}
+		select {
+		case <-time.After(wait/2 + rand.N(wait/2)):
+		case <-c.ctx.Done():
+			return
+		}
+		wait = min(2*wait, mostWait)
+	}
+}
+
+// send tells the host of changes, in their order. An error says that the rest
+// has to wait: the host is away.
+func (c *Cache) send(ctx context.Context, all []*change) error {
+	for _, ch := range all {
+		if err := c.sendOne(ctx, ch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sendOne tells the host of one change.
+func (c *Cache) sendOne(ctx context.Context, ch *change) error {
+	leave, err := c.names.share(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if ch.kind == storing {
+		return c.sendFile(ctx, ch)
+	}
+	f := c.holdAt(ch.path) // it may be opened meanwhile
+	unlock, err := lockAll(ctx, f, nil)
+	defer letGo(f)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	a, err := c.perform(ctx, ch)
+	if away(err) {
+		return err
+	}
+	c.performed(ctx, ch, a, err)
+	return nil
+}
+
+// away tells whether an error says nothing of the change itself, but that the
+// host could not be told.
+func away(err error) bool {
+	for _, lost := range []syscall.Errno{syscall.ENOTCONN, syscall.EHOSTUNREACH, syscall.ETIMEDOUT, syscall.EINTR} {
+		if errors.Is(err, lost) {
+			return true
+		}
+	}
+	return errors.Is(err, context.Canceled)
+}
+
+// perform makes a change of a name or of attributes on the host. What has been
+// made already, by an attempt whose answer was lost, is as good.
+func (c *Cache) perform(ctx context.Context, ch *change) (Attr, error) {
+	switch ch.kind {
+	case making:
+		a, err := c.remote.Mkdir(ctx, ch.path, ch.entry.Attr.Mode&07777)
+		return c.madeBefore(ctx, ch, a, err)
+	case symlinking:
+		a, err := c.remote.Symlink(ctx, ch.entry.Target, ch.path)
+		return c.madeBefore(ctx, ch, a, err)
+	case setting:
+		return c.remote.Setattr(ctx, ch.path, ch.set)
+	case removing:
+		err := c.remote.Remove(ctx, ch.path)
+		if isGone(err) {
+			err = nil
+		}
+		return Attr{}, err
+	}
+	return Attr{}, syscall.EINVAL
+}
+
+// madeBefore takes what is there for what was to be made, if it is the same.
+func (c *Cache) madeBefore(ctx context.Context, ch *change, a Attr, err error) (Attr, error) {
+	if !errors.Is(err, syscall.EEXIST) {
+		return a, err
+	}
+	now, staterr := c.remote.Stat(ctx, ch.path)
+	if staterr == nil && now.Target == ch.entry.Target && (now.Attr.Mode^ch.entry.Attr.Mode)&syscall.S_IFMT == 0 {
+		return now.Attr, nil
+	}
+	return a, err
+}
+
+// performed takes in what became of a change on the host.
+func (c *Cache) performed(ctx context.Context, ch *change, a Attr, err error) {
+	switch {
+	case err != nil:
+		c.log.Warn("a change was refused by the host", "change", string(ch.kind), "path", ch.path, "err", err)
+		_ = c.failed(err, ch.path)
+	case ch.kind == removing:
+		c.changed(ch.path)
+		c.tree.remove(ch.path)
+		c.dropped(ctx, ch.base, known)
+	case ch.kind == setting:
+		if was, k := c.tree.lookup(ch.path, time.Time{}, time.Time{}); k == known {
+			c.disk.rebind(was.Attr, a)
+		}
+		if f := c.openAt(ch.path); f != nil {
+			f.reset(a, ch.set)
+		}
+		c.reattributed(ch.path, Entry{Target: ch.entry.Target, Attr: a})
+	default:
+		n := ch.entry.Attr.Ino
+		c.ino.bind(n, idOf(a))
+		c.disk.noteAlias(idOf(a), n)
+		c.changed(ch.path)
+		c.tree.put(ch.path, Entry{Target: ch.entry.Target, Attr: a})
+	}
+	c.disk.unnote(ch.record)
+	c.backlog.done(ch)
+	c.tell(Notice{Path: ch.path, Attr: err == nil})
+}
+
+// sendFile stores a file of the backlog. If it was written to meanwhile it is
+// in the backlog anew.
+func (c *Cache) sendFile(ctx context.Context, ch *change) error {
+	unlock, err := ch.file.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if !ch.file.isQueued() {
+		c.backlog.done(ch) // somebody else has stored it
+		return nil
+	}
+	c.backlog.begin(ch)
+	err = ch.file.storeLocked(ctx)
+	c.backlog.begin(nil)
+	if away(err) {
+		return err
+	}
+	c.sentFile(ch, err)
+	return nil
+}
+
+// sentFile takes in what became of the store of a file.
+func (c *Cache) sentFile(ch *change, err error) {
+	f := ch.file
+	c.backlog.done(ch)
+	f.mu.Lock()
+	if err != nil {
+		f.queued, f.failed = false, err
+	}
+	again := f.queued && f.dirty && len(f.paths) > 0
+	f.mu.Unlock()
+	if err != nil {
+		c.log.Warn("a file could not be stored; its contents are kept here", "path", ch.path, "err", err)
+	}
+	if again {
+		c.backlog.addStore(f, f.path())
+	}
+	f.retire()
+}

@@ -1,0 +1,249 @@
+package cache_test
+
+import (
+	"context"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/scpfs/scpfs/cache"
+)
+
+func writeBack(o *cache.Options) { o.WriteBack = true }
+
+// away makes the host unreachable, for everything that changes something.
+func (w *world) away() {
+	for _, method := range []string{"Store", "Mkdir", "Symlink", "Rename", "Setattr", "Remove", "Rmdir", "Create", "Link", "Truncate"} {
+		w.host.Fail(method, syscall.ENOTCONN)
+	}
+}
+
+// sent waits until the host has everything.
+func (w *world) sent() {
+	w.t.Helper()
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(time.Millisecond) {
+		if len(w.logged()) == 0 {
+			return
+		}
+	}
+	w.t.Fatalf("not sent: %q", w.logged())
+}
+
+// TestBacklogIsShown: what waits for the host is there for who looks, in every
+// way, and what the host has is not touched.
+func TestBacklogIsShown(t *testing.T) {
+	w := newWorld(t, writeBack)
+	w.put("old", "text")
+	w.put("gone", "text")
+	w.away()
+	ctx := context.Background()
+	made, err := w.Mkdir(ctx, "d", 0o750)
+	w.make(err)
+	w.save("d/file", "new")
+	_, err = w.Symlink(ctx, "file", "d/link")
+	w.make(err)
+	_, err = w.Mkdir(ctx, "d/sub", 0o755)
+	w.make(err)
+	w.make(w.Unlink(ctx, "gone"))
+	w.save("old", "changed")
+
+	for name, want := range map[string][]string{"": {"d", "old"}, "d": {"file", "link", "sub"}, "d/sub": nil} {
+		got := w.entries(name)
+		if len(got) != len(want) {
+			t.Errorf("%q lists %v, want %q", name, got, want)
+		}
+		for _, n := range want {
+			if _, ok := got[n]; !ok {
+				t.Errorf("%q has no %q", name, n)
+			}
+		}
+	}
+	w.want("d/file", "new")
+	w.want("old", "changed")
+	if e := w.lookup("d"); e.Attr.Ino != made.Attr.Ino || e.Attr.Mode != syscall.S_IFDIR|0o750 || e.Attr.Nlink != 3 {
+		t.Errorf("d is %+v", e.Attr)
+	}
+	if target, err := w.Readlink(ctx, "d/link"); target != "file" || err != nil {
+		t.Errorf("the link points to %q, %v", target, err)
+	}
+	_, err = w.Lookup(ctx, "gone")
+	wantErr(t, "Lookup of what was removed", err, syscall.ENOENT)
+	_, err = w.Mkdir(ctx, "d", 0o755)
+	wantErr(t, "Mkdir of what is there", err, syscall.EEXIST)
+	_, err = w.Symlink(ctx, "x", "d/file")
+	wantErr(t, "Symlink of what is there", err, syscall.EEXIST)
+	wantErr(t, "Rmdir while the host is away", w.Rmdir(ctx, "d/sub"), syscall.ENOTCONN)
+	w.wantNames("", "gone", "old")
+
+	w.host.Clear()
+	w.sent()
+	w.wantNames("", "d", "old")
+	w.wantNames("d", "file", "link", "sub")
+	w.wantThere("d/file", "new")
+	w.wantThere("old", "changed")
+	if e := w.lookup("d"); e.Attr.Ino != made.Attr.Ino {
+		t.Errorf("d has the number %d now, and had %d", e.Attr.Ino, made.Attr.Ino)
+	}
+}
+
+// TestCloseDoesNotWait: a close returns when the change is durable here, and a
+// mount that dies then has lost nothing.
+func TestBacklogSurvives(t *testing.T) {
+	w := newWorld(t, writeBack)
+	w.put("old", "text")
+	w.away()
+	ctx := context.Background()
+	_, err := w.Mkdir(ctx, "d", 0o755)
+	w.make(err)
+	w.save("d/a", "1")
+	w.save("old", "2")
+	w.save("tmp", "3")
+	w.make(w.Rename(ctx, "tmp", "d/b", 0))
+	time := int64(1e18)
+	_, err = w.Setattr(ctx, "d", w.lookup("d").Attr.Ino, cache.Change{Mtime: &time})
+	w.make(err)
+	w.close()
+	w.open()
+	w.sent()
+	w.wantNames("", "d", "old")
+	w.wantNames("d", "a", "b")
+	w.wantThere("d/a", "1")
+	w.wantThere("d/b", "3")
+	w.wantThere("old", "2")
+	if st, err := os.Stat(w.path("d")); err != nil || st.ModTime().UnixNano() != time {
+		t.Errorf("d has the time %v, %v", st.ModTime(), err)
+	}
+}
+
+// TestBacklogMerges: what undoes itself is not sent, and what is saved again
+// is sent once.
+func TestBacklogMerges(t *testing.T) {
+	w := newWorld(t, writeBack)
+	w.put("target", "old")
+	w.lookup("target")
+	held, release := w.host.Block("Mkdir", "first")
+	ctx := context.Background()
+	_, err := w.Mkdir(ctx, "first", 0o755)
+	w.make(err)
+	<-held
+	w.fake.Reset()
+	w.save("passing", "x")
+	w.make(w.Unlink(ctx, "passing"))
+	for _, text := range []string{"1", "2", "3"} {
+		w.save("again", text)
+	}
+	w.save("target.tmp", "new")
+	w.make(w.Rename(ctx, "target.tmp", "target", 0))
+	release()
+	w.sent()
+	w.wantCalls("what was left of it", "Mkdir 1, Store 2")
+	w.wantNames("", "again", "first", "target")
+	w.wantThere("again", "3")
+	w.wantThere("target", "new")
+}
+
+// TestFlushedIsKept: what was closed reaches the host as it was then, though
+// somebody has begun to write to it again.
+func TestFlushedIsKept(t *testing.T) {
+	w := newWorld(t, writeBack)
+	held, release := w.host.Block("Store", "f")
+	w.save("f", "first")
+	<-held
+	h := w.openFile("f", os.O_RDWR)
+	w.write(h, "SE", 0)
+	if got := contents(h); got != "SErst" {
+		t.Errorf("the file has %q", got)
+	}
+	release()
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(time.Millisecond) {
+		if _, err := os.Stat(w.path("f")); err == nil {
+			break
+		}
+	}
+	w.wantThere("f", "first")
+	w.flush(h)
+	h.Release()
+	w.sent()
+	w.wantThere("f", "SErst")
+	w.wantNames("", "f")
+}
+
+// TestBacklogSurvivesRewriting: the same when the mount dies while the file is
+// written to again.
+func TestBacklogSurvivesRewriting(t *testing.T) {
+	w := newWorld(t, writeBack)
+	w.away()
+	w.save("f", "first")
+	h := w.openFile("f", os.O_WRONLY|os.O_TRUNC)
+	w.write(h, "half", 0)
+	w.close()
+	w.open()
+	w.sent()
+	w.wantThere("f", "first")
+	w.wantThere(w.only("f.recovered-"), "half")
+}
+
+// TestErrorOfTheBackground is told at the next close, once, and by fsync.
+func TestErrorOfTheBackground(t *testing.T) {
+	w := newWorld(t, writeBack)
+	w.host.Fail("Store", syscall.ENOSPC)
+	h := w.create("f")
+	defer h.Release()
+	w.write(h, "text", 0)
+	w.flush(h)
+	for until := time.Now().Add(time.Minute); !strings.Contains(w.said.String(), "could not be stored"); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("nothing was said")
+		}
+	}
+	wantErr(t, "Flush", h.Flush(context.Background()), syscall.ENOSPC)
+	wantErr(t, "Fsync", h.Fsync(context.Background()), syscall.ENOSPC)
+	w.want("f", "text")
+	w.host.Clear()
+	if err := h.Fsync(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	w.wantThere("f", "text")
+}
+
+// TestFsyncWaits for the host, and for what the file depends on.
+func TestFsyncWaits(t *testing.T) {
+	w := newWorld(t, writeBack)
+	ctx := context.Background()
+	held, release := w.host.Block("Mkdir", "d")
+	_, err := w.Mkdir(ctx, "d", 0o755)
+	w.make(err)
+	h := w.create("d/f")
+	defer h.Release()
+	w.write(h, "text", 0)
+	<-held
+	short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer cancel()
+	wantErr(t, "Fsync while the host is busy", h.Fsync(short), syscall.ETIMEDOUT)
+	release()
+	w.make(h.Fsync(ctx))
+	w.wantThere("d/f", "text")
+}
+
+// TestForeignChangeUnderBacklog: a file that somebody else has changed before
+// ours was sent is kept, and ours beside it.
+func TestForeignChangeUnderBacklog(t *testing.T) {
+	w := newWorld(t, writeBack)
+	w.put("f", "old")
+	w.put("over", "old")
+	w.lookup("over")
+	w.away()
+	w.save("f", "ours")
+	w.save("tmp", "ours")
+	w.make(w.Rename(context.Background(), "tmp", "over", 0))
+	w.replace("f", "theirs")
+	w.replace("over", "theirs")
+	w.host.Clear()
+	w.sent()
+	w.wantThere("f", "theirs")
+	w.wantThere("over", "theirs")
+	w.wantThere(w.only("f.conflict-"), "ours")
+	w.wantThere(w.only("over.conflict-"), "ours")
+}

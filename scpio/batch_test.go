@@ -1,14 +1,19 @@
 package scpio_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/scpfs/scpfs/scpio"
+	"github.com/scpfs/scpfs/scpio/scptest"
 )
 
 // outcome is what a batch told of a step.
@@ -31,6 +36,17 @@ func (r *remote) batch(ctx context.Context, t *testing.T, steps []scpio.Step) ([
 		t.Fatalf("%d of %d steps are reported", len(all), len(steps))
 	}
 	return all, err
+}
+
+// firstError makes changes, and gives the first that went wrong.
+func firstError(ctx context.Context, c *scpio.Client, steps []scpio.Step) (at int, first error) {
+	at = len(steps)
+	err := c.Batch(ctx, steps, func(i int, _ scpio.Attr, err error) {
+		if err != nil && first == nil {
+			at, first = i, err
+		}
+	})
+	return at, cmp.Or(first, err)
 }
 
 // storing is a step that stores a text.
@@ -168,4 +184,127 @@ func testBatchMany(t *testing.T, r *remote) {
 			t.Errorf("%s was touched afterwards", s.Path)
 		}
 	}
+}
+
+// TestBatchCut cuts the connection somewhere in a batch: what it says of each
+// step is so, and nothing else is left.
+func TestBatchCut(t *testing.T) {
+	for _, host := range hosts {
+		t.Run(host.name, func(t *testing.T) {
+			t.Parallel()
+			srv := host.start(t)
+			for _, d := range []scptest.Direction{scptest.Up, scptest.Down} {
+				for range 6 {
+					cutBatch(t, srv, d)
+				}
+			}
+		})
+	}
+}
+
+func cutBatch(t *testing.T, srv *scptest.Server, d scptest.Direction) {
+	t.Helper()
+	r, link := through(t, srv, scptest.LinkOptions{}, scpio.Options{Shells: 1})
+	r.stat(t, "") // the shell is there
+	steps := make([]scpio.Step, 40)
+	for i := range steps {
+		steps[i] = storing(fmt.Sprint("f", i), strings.Repeat(fmt.Sprint(i%10), 10<<10), scpio.Attr{})
+	}
+	link.CutAfter(rand.Int64N(map[scptest.Direction]int64{scptest.Up: 400 << 10, scptest.Down: 8 << 10}[d]), d)
+	got, err := r.batch(t.Context(), t, steps)
+	await(t, "no temporary name is left", func() bool { return !strings.Contains(r.names(t), ".scpfs") })
+	for i, o := range got {
+		b, _ := os.ReadFile(r.path(steps[i].Path))
+		whole := string(b) == strings.Repeat(fmt.Sprint(i%10), 10<<10)
+		switch {
+		case o.err == nil && !whole:
+			t.Errorf("step %d is not what was stored: %d bytes", i, len(b))
+		case errors.Is(o.err, scpio.ErrNotDone) && b != nil:
+			t.Errorf("step %d was executed", i)
+		case o.err != nil && !errors.Is(o.err, scpio.ErrNotDone) && !errorsIsOneOf(o.err, syscall.ENOTCONN):
+			t.Errorf("step %d: %v", i, o.err)
+		case b != nil && !whole:
+			t.Errorf("step %d left %d bytes", i, len(b))
+		}
+	}
+	if last := got[len(got)-1].err; (last == nil) != (err == nil) {
+		t.Errorf("the last step says %v, the batch %v", last, err)
+	}
+}
+
+// scpInstead makes a host whose scp is a script that may run $scp.
+func scpInstead(t *testing.T, script string) scptest.Option {
+	t.Helper()
+	env, dir := farm(t)
+	real, err := filepath.EvalSymlinks(filepath.Join(dir, "scp"))
+	check(t, err)
+	check(t, os.Remove(filepath.Join(dir, "scp")))
+	check(t, os.WriteFile(filepath.Join(dir, "scp"), []byte("#!/bin/sh\nscp="+real+"\n"+script), 0o755))
+	return env
+}
+
+// TestBatchRefusedRecord has a sink that refuses the first file of a stream,
+// and takes its contents for records then.
+func TestBatchRefusedRecord(t *testing.T) {
+	r := newRemote(t, scptest.Start(t, scpInstead(t, `
+for dir; do :; done
+case $* in *-d*) ln -s /nowhere/0 "$dir/0";; esac
+exec $scp "$@"
+`)), scpio.Options{})
+	evil := strings.Repeat("C0644 3 evil\nabc\x00C0644 3 ../evil\nabc\x00D0755 0 evil\nE\ntouch evil\n", 30)
+	steps := []scpio.Step{{Op: "mkdir", Path: "d", Mode: 0o755}}
+	for i := range 3 {
+		steps = append(steps, storing(fmt.Sprint("d/", i), evil, scpio.Attr{}))
+	}
+	steps = append(steps, scpio.Step{Op: "rename", Path: "d", To: "e"})
+	at, err := firstError(t.Context(), r.Client, steps)
+	if err != nil {
+		t.Fatalf("step %d: %v", at, err)
+	}
+	if r.read(t, "e/0") != evil || r.read(t, "e/2") != evil {
+		t.Error("the contents differ")
+	}
+	if got := r.names(t) + ": " + r.namesIn(t, "e"); got != "e: 0 1 2" {
+		t.Errorf("there are %s", got)
+	}
+}
+
+// TestBatchSinkFails has a sink that takes nothing: each step says so, or that
+// it was not executed.
+func TestBatchSinkFails(t *testing.T) {
+	r := newRemote(t, scptest.Start(t, scpInstead(t, `
+printf '\0'
+head -c 50 >/dev/null
+printf '\001scp: 1: No space left on device\n'
+exit 1
+`)), scpio.Options{})
+	steps := []scpio.Step{{Op: "mkdir", Path: "d", Mode: 0o755}}
+	for i := range 6 {
+		steps = append(steps, storing(fmt.Sprint("d/", i), "contents", scpio.Attr{}))
+	}
+	got, err := r.batch(t.Context(), t, steps)
+	check(t, err)
+	check(t, got[0].err)
+	wantErrno(t, "the first store", got[1].err, syscall.ENOSPC)
+	wantErrno(t, "the last one", got[6].err, syscall.ECANCELED)
+	if got := r.namesIn(t, "d"); got != "" {
+		t.Errorf("there are %s", got)
+	}
+	r.stat(t, "d")
+}
+
+// TestBatchCancelled ends a batch in the middle.
+func TestBatchCancelled(t *testing.T) {
+	r := newRemote(t, scptest.Start(t), scpio.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	steps := make([]scpio.Step, 1000)
+	for i := range steps {
+		steps[i] = storing(fmt.Sprint("f", i), "contents", scpio.Attr{})
+	}
+	steps[300].Upload.Contents = cancelling{0, cancel}
+	got, err := r.batch(ctx, t, steps)
+	wantErrno(t, "the batch", err, syscall.EINTR)
+	wantErrno(t, "the last step", got[999].err, syscall.ECANCELED)
+	await(t, "no temporary name is left", func() bool { return !strings.Contains(r.names(t), ".scpfs") })
+	r.stat(t, "")
 }

@@ -31,6 +31,16 @@ type Remote interface {
 	FetchRange(ctx context.Context, path string, have Attr, off, size int64, w io.Writer) error
 
 	Store(ctx context.Context, path string, u Upload) (Attr, error)
+	// Batch makes changes in turn without waiting for one before the next
+	// is sent, and calls done for each. A step that is refused stops none
+	// of the others; what was on its way when the connection ended has the
+	// error of that, which Batch returns, and what was certainly not
+	// executed has ECANCELED. Stores into one directory that follow each
+	// other may be under way in a directory called as the Temp of the first
+	// with a "+".
+	Batch(ctx context.Context, steps []Step, done func(i int, a Attr, err error)) error
+	// Discard removes what an upload or a batch has left under a Temp.
+	Discard(ctx context.Context, temp string) error
 	Create(ctx context.Context, path string, mode uint32) (Attr, error)
 	Mkdir(ctx context.Context, path string, mode uint32) (Attr, error)
 	Mknod(ctx context.Context, path string, mode, rdev uint32) (Attr, error)
@@ -111,6 +121,26 @@ type Upload = struct {
 	// Contents is not used.
 	From     string
 	FromHave Attr
+}
+
+// Step is one change of a batch. Op says which, and which of the other fields
+// are used:
+//
+//	store    Path, Upload: of 128 KiB at most
+//	mkdir    Path, Mode
+//	symlink  Path, Target
+//	rename   Path, To: replaces what it can, as rename(2)
+//	remove   Path
+//	rmdir    Path
+//	setattr  Path, Change
+type Step = struct {
+	Op     string
+	Path   string
+	To     string // the new name
+	Target string // the text of the link
+	Mode   uint32 // permission bits
+	Upload Upload // without From; Keep is of no use
+	Change Change
 }
 
 // Statfs describes a file system, as statvfs(3) does.

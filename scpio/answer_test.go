@@ -40,8 +40,19 @@ var answers = []struct {
 	{"fetch", "stat", statted("81a4", "a", 5) + stream + statted("81a4", "a", 5) + end, fetch},
 	{"fetch many", "gnu", found("f", "/r/a", 5) + end + stream + found("f", "/r/a", 5) + end, fetchMany},
 	{"store", "gnu", found("f", "", 5) + end, store},
+	{"batch", "gnu", found("d", "", 1) + end + end + found("f", "", 5) + end + found("f", "", 5) + end + end + end, batch},
 	{"unlink", "gnu", end, func(ctx context.Context, c *scpio.Client) error { return c.Remove(ctx, "a") }},
 	{"statfs", "gnu", "1 2 3 4 5 6 7\n" + end, func(ctx context.Context, c *scpio.Client) error { _, err := c.Statfs(ctx, ""); return err }},
+}
+
+func batch(ctx context.Context, c *scpio.Client) error {
+	_, err := firstError(ctx, c, []scpio.Step{
+		{Op: "mkdir", Path: "d", Mode: 0o755},
+		storing("d/a", "hello", scpio.Attr{}),
+		storing("d/b", "world", scpio.Attr{}),
+		{Op: "remove", Path: "c"},
+	})
+	return err
 }
 
 func list(ctx context.Context, c *scpio.Client) error {
@@ -114,7 +125,7 @@ func FuzzRecords(f *testing.F) {
 				t.Errorf("a name %q was taken from %q", e.Name, text)
 			}
 		}
-		for _, op := range []func(context.Context, *scpio.Client) error{stat, fetchMany, store} {
+		for _, op := range []func(context.Context, *scpio.Client) error{stat, fetchMany, store, batch} {
 			_ = op(t.Context(), c) // nothing but an end is asked for
 		}
 	})

@@ -97,3 +97,27 @@ func (r *remote) operations() map[string]func(context.Context) error {
 		"mkdir": func(ctx context.Context) error { _, err := r.Mkdir(ctx, fresh(), 0o755); return err },
 	}
 }
+
+// BenchmarkBatch makes 100 directories with 20 small files each.
+func BenchmarkBatch(b *testing.B) {
+	r := benchRemote(b)
+	contents := strings.Repeat("x", 2<<10)
+	for n := 0; b.Loop(); n++ {
+		var steps []scpio.Step
+		for d := range 100 {
+			dir := fmt.Sprint("n", n, "d", d)
+			steps = append(steps, scpio.Step{Op: "mkdir", Path: dir, Mode: 0o755})
+			for f := range 20 {
+				steps = append(steps, storing(fmt.Sprint(dir, "/", f), contents, scpio.Attr{}))
+			}
+		}
+		err := r.Batch(b.Context(), steps, func(_ int, _ scpio.Attr, err error) {
+			if err != nil {
+				b.Error(err)
+			}
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -44,7 +44,11 @@ func (c *Client) Create(ctx context.Context, path string, mode uint32) (Attr, er
 
 // Mkdir makes a directory.
 func (c *Client) Mkdir(ctx context.Context, path string, mode uint32) (Attr, error) {
-	return c.change(ctx, "mkdir", path, "D "+c.arg(path)+" "+modeArgs(mode, 0o777))
+	return c.change(ctx, "mkdir", path, c.mkdir(path, mode))
+}
+
+func (c *Client) mkdir(path string, mode uint32) string {
+	return "D " + c.arg(path) + " " + modeArgs(mode, 0o777)
 }
 
 // modeArgs are the umask with which a program that asks for the mode full
@@ -84,13 +88,15 @@ func (c *Client) Mknod(ctx context.Context, path string, mode, rdev uint32) (Att
 
 // Remove removes a name that is not a directory's.
 func (c *Client) Remove(ctx context.Context, path string) error {
-	return c.silent(ctx, "unlink", path, "remove rm "+c.arg(path))
+	return c.silent(ctx, "unlink", path, c.remove("rm", path))
 }
 
 // Rmdir removes an empty directory.
 func (c *Client) Rmdir(ctx context.Context, path string) error {
-	return c.silent(ctx, "rmdir", path, "remove rmdir "+c.arg(path))
+	return c.silent(ctx, "rmdir", path, c.remove("rmdir", path))
 }
+
+func (c *Client) remove(program, path string) string { return "remove " + program + " " + c.arg(path) }
 
 // Link gives a file another name and returns its new attributes.
 func (c *Client) Link(ctx context.Context, path, link string) (Attr, error) {
@@ -105,8 +111,10 @@ func (c *Client) Symlink(ctx context.Context, target, path string) (Attr, error)
 	if err := usable(target); err != nil {
 		return Attr{}, fail("symlink", path, err)
 	}
-	return c.change(ctx, "symlink", path, "Y "+quote(target)+" "+c.arg(path))
+	return c.change(ctx, "symlink", path, c.symlink(target, path))
 }
+
+func (c *Client) symlink(target, path string) string { return "Y " + quote(target) + " " + c.arg(path) }
 
 // Flags of Rename, with the values of renameat2(2).
 const (
@@ -126,10 +134,7 @@ func (c *Client) Rename(ctx context.Context, from, to string, flags uint32) (Att
 	if err := c.usable(from, to); err != nil {
 		return Attr{}, fail("rename", from, err)
 	}
-	cmd := "M " + c.arg(from) + " " + c.arg(to) + " " + how
-	if p, q := parent(from), parent(to); p != q {
-		cmd += " " + c.arg(p) + " " + c.arg(q)
-	}
+	cmd := c.rename(from, to, how)
 	var a Attr
 	err := c.do(ctx, "rename", from, func(sh *shell) error {
 		if err := sh.send(cmd); err != nil {
@@ -150,6 +155,15 @@ func (c *Client) Rename(ctx context.Context, from, to string, flags uint32) (Att
 	return a, err
 }
 
+// rename is the command; the directories go with it where they are two.
+func (c *Client) rename(from, to, how string) string {
+	cmd := "M " + c.arg(from) + " " + c.arg(to) + " " + how
+	if p, q := parent(from), parent(to); p != q {
+		cmd += " " + c.arg(p) + " " + c.arg(q)
+	}
+	return cmd
+}
+
 func parent(path string) string {
 	return path[:max(strings.LastIndexByte(path, '/'), 0)]
 }
@@ -160,12 +174,16 @@ func (c *Client) Setattr(ctx context.Context, path string, ch Change) (Attr, err
 		e, err := c.Stat(ctx, path)
 		return e.Attr, err
 	}
+	return c.change(ctx, "setattr", path, c.setattr(path, ch))
+}
+
+func (c *Client) setattr(path string, ch Change) string {
 	mode := "''"
 	if ch.Mode != nil {
 		mode = octal(*ch.Mode)
 	}
-	return c.change(ctx, "setattr", path, fmt.Sprintf("setattr %s %s %s %s %s",
-		c.arg(path), quote(owner(ch)), mode, c.optionalDate(ch.Atime), c.optionalDate(ch.Mtime)))
+	return fmt.Sprintf("setattr %s %s %s %s %s",
+		c.arg(path), quote(owner(ch)), mode, c.optionalDate(ch.Atime), c.optionalDate(ch.Mtime))
 }
 
 func owner(ch Change) string {

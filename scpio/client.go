@@ -204,6 +204,10 @@ func hostError(a answer) error {
 // version.
 const statusChanged = 9
 
+// statusNotTaken is how it says of a file that its whole stream was not taken,
+// for a reason that it has told before.
+const statusNotTaken = 7
+
 // statusEnded is how it says that its shell has ended: bytes of an upload may
 // be left in front of the next command.
 const statusEnded = 8

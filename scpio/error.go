@@ -41,6 +41,10 @@ var ErrChanged error = syscall.ESTALE
 // neither the old version nor the new one, and has to be fetched again.
 var ErrTorn = errors.New("changed while it was being read")
 
+// ErrNotDone is the cause of a step of [Client.Batch] that was certainly not
+// executed. It is ECANCELED, which no host says.
+var ErrNotDone error = syscall.ECANCELED
+
 // saying is text of the host as it stands in an error: printable, short, and
 // on one line.
 func saying(text string) string {

@@ -28,20 +28,25 @@ if ($ARGV[3]) {
 	exit !($s && $s->{ino} == $l[1] && $s->{mode} == $l[2] && $s->{dev} == $l[0] && $s->{ms} == $l[9]);
 }
 
-# The shell. Of the pipe it knows by its number, which has one digit.
+# The shell. Of the pipes, the second of which says that something is done, it
+# knows by their numbers, which have one digit.
 $^F = 99;
 pipe my $pipe, my $to or exit 1;
+pipe my $done, my $back or exit 1;
 $l = delete $ENV{l};
 $shell = fork;
 defined $shell or exit 1;
 unless ($shell) {
 	close $pipe;
-	@ENV{qw(l a)} = ($l, fileno $to);
+	close $back;
+	@ENV{qw(l a back)} = ($l, fileno $to, fileno $done);
 	exec '/bin/sh', '-c', 'eval "$l"; unset l; while IFS= read -r c; do case $c in "$k "*) eval "${c#* }";; *) exit 97;; esac; done';
 	exit 1;
 }
 close $to;
+close $done;
 $^F = 2;
+fcntl $back, 2, 1; # F_SETFD, FD_CLOEXEC
 open STDIN, '<&', $pipe;
 close $pipe;
 $SIG{TERM} = sub { $ended = 1; kill TERM => $shell, $source || () };
@@ -203,6 +208,18 @@ sub conflict {
 		if (!$s || $s->{version} ne $expect) { a($path); return z(9, '') }
 		return if $s->{type} ne 'f';
 		return truncate($path, $size) ? f($path) : failed();
+	},
+	z => \&z,
+	settle => sub { return syswrite $back, "\n" },
+	fresh => sub {
+		syswrite $back, mkdir($_[0], 0700) ? "\n" : "$!\n";
+	},
+	sweep => sub {
+		my ($path) = @_;
+		opendir my $dir, $path or return 1;
+		unlink map { "$path/$_" } readdir $dir;
+		rmdir $path;
+		return 1;
 	},
 	remove => sub { return ($_[0] eq 'rm' ? unlink $_[1] : rmdir $_[1]) ? z(0, '') : failed() },
 	setattr => sub {

@@ -18,8 +18,9 @@ j='q=1; kill "$p" 2>/dev/null'
 trap "$j" TERM
 # An answer that nobody reads any more must not end the shell before its time.
 trap : PIPE
-trap '[ -z "$d" ] || k "$d" "$d+"' EXIT
+trap '[ -z "$d" ] || k "$d" "$d+"; sweep' EXIT
 d=
+r=
 p=
 q=
 n='
@@ -58,14 +59,14 @@ gnu)
 stat)
 	QUOTING_STYLE=literal
 	export QUOTING_STYLE
-	r="$m=%f %h %u %g %t %T %d %i %s %b|%x|%y|%z|%n$m%N$m"
+	g="$m=%f %h %u %g %t %T %d %i %s %b|%x|%y|%z|%n$m%N$m"
 	l() {
 		case $1 in
-		0) shift; exec stat $h -c "$r" "$@" ;;
-		*) o=$1; shift; exec find $h "$@" -maxdepth "$o" -exec stat $h -c "$r" {} + ;;
+		0) shift; exec stat $h -c "$g" "$@" ;;
+		*) o=$1; shift; exec find $h "$@" -maxdepth "$o" -exec stat $h -c "$g" {} + ;;
 		esac
 	}
-	b() { exec stat $h -c "$r" "$@"; }
+	b() { exec stat $h -c "$g" "$@"; }
 	v() { exec stat $h -c '%i %s %y|%z %u:%g' "$@" 2>/dev/null; }
 	d() { exec stat $h -c %d "$@"; }
 	;;
@@ -235,11 +236,71 @@ o() {
 }
 e() { cat "$1+" >>"$1"; }
 
+# many DIR LAST: the sink of a stream of files, which are called 0 to LAST in a
+# fresh directory, r from then on. As there is no -r, whatever passes for a
+# record in their contents, should one be refused, stays in there; and then the
+# shell ends. A DIR that cannot be made ends nothing: the stream goes to another
+# place, and each file of it is answered with status 7.
+many() {
+	r=$1
+	fresh || {
+		i=$x
+		r=${TMPDIR:-/tmp}/${1##*/}
+		fresh || { r=; z 8 "$i"; exit 1; }
+	}
+	{ x=$(scp -p -d -t "$r" 3>&-); } 2>/dev/null
+	s=$?
+	# Input that ends between two records is no failure to scp.
+	if [ $s = 0 ] && [ -f "$r/$2" ]; then
+		[ "$r" != "$1" ] || { z 0; return; }
+		sweep
+		z 7 "$i"
+		return
+	fi
+	sweep
+	x=${x#*"$f"}
+	z 8 "${x%%"$n"*}"
+	exit 1
+}
+
+# one NAME TARGET EXPECT ...: put a file of the stream in its place, see K.
+one() {
+	[ -n "$r" ] || { z 7; return; }
+	o=$r/$1
+	shift
+	K "$o" "$@"
+}
+
+# fresh: make the directory r, for nobody but us.
+fresh() { t q; }
+q() {
+	umask 077
+	mkdir "$r"
+}
+
+# sweep: remove the directory r, if there is one, and what is left in it.
+sweep() {
+	[ -n "$r" ] || return 0
+	trap '' TERM
+	rm -rf "$r"
+	trap "$j" TERM
+	r=
+}
+
+# discard PATH...: remove what uploads have left.
+discard() {
+	t rm -rf "$@"
+	f $?
+}
+
+# settle: wait until all that was given to the helper is done.
+settle() { :; }
+
 # K TMP TARGET EXPECT MODE TIME HOW: put a complete upload in its place, if
 # the target is still the version EXPECT ("-": if there is none). HOW is
 # "over" to write through the target's inode, which keeps its other names.
 K() {
-	[ -z "$5" ] || t touch -m -d "$5" "$1"
+	[ -z "$5" ] || t touch -c -m -d "$5" "$1"
 	if [ "$3" = - ]; then
 		p "$1" "$4" && t E "$1" "$2"
 	else
@@ -520,9 +581,16 @@ I() {
 
 # give NAME ARG...: leave a command to the helper, whose shell this is. It
 # answers by itself. What is left of its input when this shell ends it does.
+#
+# It has all answers go through the helper, in the order of the commands, as the
+# next command may come before the last one is answered.
 give() { printf '%s\0' $# "$@" >&"$a" || exit 1; }
 case $a in
 ?)
+	z() { give z "$@"; }
+	settle() { give settle; IFS= read -r x <&"$back" || exit 1; }
+	fresh() { give fresh "$r"; IFS= read -r x <&"$back" || exit 1; [ -z "$x" ]; }
+	sweep() { [ -z "$r" ] || give sweep "$r"; r=; }
 	for o in A L F B N D K M H Y T remove setattr; do eval "$o() { give $o \"\$@\"; }"; done
 	f() {
 		[ "$1" = 0 ] || { z "$1" "$x"; return; }

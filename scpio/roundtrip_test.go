@@ -51,6 +51,7 @@ func TestRoundTrips(t *testing.T) {
 			return err
 		}},
 		{"truncate", 1, func() error { _, err := r.Truncate(ctx, "1", r.attrOf(t, "1"), 5); return err }},
+		{"batch of 52", 1, func() error { return r.smallBatch(t) }},
 		{"unlink", 1, func() error { return r.Remove(ctx, "0") }},
 		{"statfs", 1, func() error { _, err := r.Statfs(ctx, ""); return err }},
 		{"access", 1, func() error { return r.Access(ctx, "1", 7&^1) }},
@@ -97,4 +98,18 @@ func TestConditionalSendsNothing(t *testing.T) {
 	if got := link.BytesDown() - before; got > 2000 {
 		t.Errorf("%d bytes came of an unchanged file", got)
 	}
+}
+
+// smallBatch stores 50 files in two directories that it makes.
+func (r *remote) smallBatch(t *testing.T) error {
+	t.Helper()
+	var steps []scpio.Step
+	for _, dir := range []string{"b1", "b2"} {
+		steps = append(steps, scpio.Step{Op: "mkdir", Path: dir, Mode: 0o755})
+		for i := range 25 {
+			steps = append(steps, storing(fmt.Sprint(dir, "/", i), "contents", scpio.Attr{}))
+		}
+	}
+	_, err := firstError(t.Context(), r.Client, steps)
+	return err
 }

@@ -54,7 +54,7 @@ const tmpPrefix = ".scpfs-"
 // lose something: other hard links, or an owner that we cannot give to the
 // new file. Else the error is [ErrChanged] and the file is left as it is.
 func (c *Client) Store(ctx context.Context, path string, u Upload) (Attr, error) {
-	u.Temp = cmp.Or(u.Temp, join(parent(path), tmpPrefix+strings.ToLower(rand.Text()[:13])))
+	u.Temp = tempName(path, u)
 	var got Attr
 	err := c.transfer(ctx, c.do, "store", path, func(sh *shell) error {
 		var err error
@@ -62,6 +62,11 @@ func (c *Client) Store(ctx context.Context, path string, u Upload) (Attr, error)
 		return err
 	})
 	return got, err
+}
+
+// tempName is what an upload is called until it is complete.
+func tempName(path string, u Upload) string {
+	return cmp.Or(u.Temp, join(parent(path), tmpPrefix+strings.ToLower(rand.Text()[:13])))
 }
 
 func (c *Client) store(ctx context.Context, sh *shell, path string, u Upload) (Attr, error) {
@@ -106,6 +111,11 @@ func copying(size int64) time.Duration { return time.Duration(size/(5<<20)) * ti
 
 // commit is the command that puts a complete upload in its place.
 func (c *Client) commit(path string, u Upload) string {
+	return "K " + c.arg(u.Temp) + " " + c.place(path, u)
+}
+
+// place are the arguments of it that say what is to be replaced, and how.
+func (c *Client) place(path string, u Upload) string {
 	how := "''"
 	if u.Expect.Nlink > 1 {
 		how = "over"
@@ -114,7 +124,7 @@ func (c *Client) commit(path string, u Upload) string {
 	if u.From != "" || u.Mtime < 0 || c.host.NanoTime && u.Mtime%1000 != 0 {
 		when = c.date(u.Mtime)
 	}
-	return fmt.Sprintf("K %s %s %s %s %s %s", c.arg(u.Temp), c.arg(path), c.expect(u.Expect), octal(u.Mode), when, how)
+	return fmt.Sprintf("%s %s %s %s %s", c.arg(path), c.expect(u.Expect), octal(u.Mode), when, how)
 }
 
 // expect is the version of a file that there may not be.

@@ -21,6 +21,9 @@ import (
 // suite is what every kind of host has to pass.
 var suite = map[string]func(*testing.T, *remote){
 	"Immutable":          testImmutable,
+	"Batch":              testBatch,
+	"BatchMany":          testBatchMany,
+	"BatchRefused":       testBatchRefused,
 	"CancelFetch":        testCancelFetch,
 	"CancelStore":        testCancelStore,
 	"ChangeErrors":       testChangeErrors,

@@ -19,7 +19,9 @@ import (
 func Run(t *testing.T, open func(t *testing.T) (remote cache.Remote, dir string)) {
 	for name, test := range map[string]func(*testing.T, *subject){
 		"Access":       testAccess,
+		"Batch":        testBatch,
 		"Create":       testCreate,
+		"Discard":      testDiscard,
 		"Fetch":        testFetch,
 		"FetchErrors":  testFetchErrors,
 		"Interrupted":  testInterrupted,

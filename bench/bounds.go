@@ -26,6 +26,29 @@ func (r *report) bounds() string {
 		b.String() + "\n"
 }
 
+// behind puts what scpfs does in the background beside those who do it at once.
+func (r *report) behind() string {
+	var b strings.Builder
+	for _, rtt := range r.rtts() {
+		for _, row := range r.rows(rtt) {
+			ours, ok := r.find(row, "scpfs-writeback", rtt)
+			if !ok || !ours.good() {
+				continue
+			}
+			for _, name := range []string{"sshfs", "rclone"} {
+				if theirs, ok := r.find(row, name, rtt); ok && theirs.good() {
+					fmt.Fprintf(&b, "| %s | %g ms | %s | %s |\n", row, rtt, name, digits(theirs.seconds().median/ours.seconds().median))
+				}
+			}
+		}
+	}
+	if b.Len() == 0 {
+		return ""
+	}
+	return "## Times of others as a multiple of those of scpfs -o writeback\n\n| | round trip | other | multiple |\n|---|---|---|---|\n" +
+		b.String() + "\n"
+}
+
 func apartMark(x ratio) string {
 	if x.apart {
 		return "†"

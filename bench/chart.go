@@ -23,10 +23,11 @@ const (
 // marks are the shapes and colours of the tools: told apart also by who sees
 // no colours, and on light and dark ground.
 var marks = map[string]string{
-	"sshfs":       `<circle r="6" fill="#d9480f" stroke="#d9480f" stroke-width="1.5"/>`,
-	"sshfs-tuned": `<circle r="6" fill="none" stroke="#d9480f" stroke-width="1.5"/>`,
-	"rclone":      `<rect x="-5.5" y="-5.5" width="11" height="11" fill="#1c7ed6" stroke="#1c7ed6" stroke-width="1.5"/>`,
-	"scp":         `<path d="M0,-7 7,6 -7,6Z" fill="#2b8a3e" stroke="#2b8a3e" stroke-width="1.5"/>`,
+	"sshfs":           `<circle r="6" fill="#d9480f" stroke="#d9480f" stroke-width="1.5"/>`,
+	"scpfs-writeback": `<circle r="6" fill="#2f9e44"/>`,
+	"sshfs-tuned":     `<circle r="6" fill="none" stroke="#d9480f" stroke-width="1.5"/>`,
+	"rclone":          `<rect x="-5.5" y="-5.5" width="11" height="11" fill="#1c7ed6" stroke="#1c7ed6" stroke-width="1.5"/>`,
+	"scp":             `<path d="M0,-7 7,6 -7,6Z" fill="#2b8a3e" stroke="#2b8a3e" stroke-width="1.5"/>`,
 }
 
 const chartStyle = `<style>

@@ -32,7 +32,7 @@ func (o options) passes() []pass {
 
 // wanted are the rows of a workload that a pass is to measure of a tool.
 func (o options) wanted(p pass, w workload, t tool) []string {
-	if p.bulk && t.name != "scpfs" && t.name != "scp" {
+	if p.bulk && t.name != "scpfs" && t.name != "scp" || t.only != nil && !slices.Contains(t.only, w.name) {
 		return nil
 	}
 	var rows []string

@@ -64,6 +64,7 @@ func (r *report) markdown() string {
 		b.WriteString("\n")
 	}
 	b.WriteString(r.bounds())
+	b.WriteString(r.behind())
 	b.WriteString(r.mishaps())
 	b.WriteString("## How they were run\n\n")
 	for _, t := range tools("") {

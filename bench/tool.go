@@ -21,6 +21,7 @@ type tool struct {
 	exact   bool                   // it does all of the work, however long that takes
 	lazy    bool                   // its unmount does not wait for uploads
 	asked   bool                   // it is measured only if it is asked for
+	only    []string               // workloads; nil: all
 	about   string                 // for the report
 }
 
@@ -41,6 +42,14 @@ func tools(scpfs string) []tool {
 			about: "scpfs with its defaults, against a server without SFTP",
 			mount: func(p place) []string {
 				return []string{"-f", "-F", p.net.config, "-o", "cache_dir=" + p.cache, "plain:" + p.remote, p.mnt}
+			},
+		},
+		{
+			name: "scpfs-writeback", program: scpfs, version: []string{scpfs, "--version"}, server: "plain", exact: true,
+			only:  []string{"unpack", "git clone"},
+			about: "scpfs -o writeback, against a server without SFTP; unmounting waits until the server has everything",
+			mount: func(p place) []string {
+				return []string{"-f", "-F", p.net.config, "-o", "writeback,cache_dir=" + p.cache, "plain:" + p.remote, p.mnt}
 			},
 		},
 		{

@@ -20,9 +20,9 @@ type backlog struct {
 	names   map[string]map[string]*shown
 	links   map[string]uint32 // of directories with names, see changedBy
 	seq     uint64
-	sending *change       // the last of those under way
-	lost    error         // why nothing can be sent now
-	moved   chan struct{} // closed and replaced when any of it changes
+	sending map[*change]bool // stores under way
+	lost    error            // why nothing can be sent now
+	moved   chan struct{}    // closed and replaced when any of it changes
 }
 
 // A changeKind is what a change does, by the word that stands in the log.
@@ -49,7 +49,7 @@ type change struct {
 }
 
 func newBacklog() *backlog {
-	return &backlog{names: map[string]map[string]*shown{}, links: map[string]uint32{}, moved: make(chan struct{})}
+	return &backlog{names: map[string]map[string]*shown{}, links: map[string]uint32{}, sending: map[*change]bool{}, moved: make(chan struct{})}
 }
 
 func (b *backlog) movedLocked() {
@@ -81,7 +81,7 @@ func (b *backlog) addStore(f *File, path string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i, ch := range b.waiting {
-		if ch.file != f || ch == b.sending {
+		if ch.file != f || b.sending[ch] {
 			continue
 		}
 		if ch.path == path {
@@ -99,7 +99,7 @@ func (b *backlog) addStore(f *File, path string) {
 func (b *backlog) dropStore(f *File) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.waiting = slices.DeleteFunc(b.waiting, func(ch *change) bool { return ch.file == f && ch != b.sending })
+	b.waiting = slices.DeleteFunc(b.waiting, func(ch *change) bool { return ch.file == f && !b.sending[ch] })
 	b.movedLocked()
 }
 
@@ -129,11 +129,19 @@ func (b *backlog) next(ctx context.Context) ([]*change, bool) {
 	}
 }
 
-// begin says which change is being sent; nil, that none is.
+// begin says that a store is under way: another one of the same file will come
+// after it.
 func (b *backlog) begin(ch *change) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.sending = ch
+	b.sending[ch] = true
+}
+
+// end says that it is no longer.
+func (b *backlog) end(ch *change) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.sending, ch)
 }
 
 // away says why nothing can be sent; nil, that it can again.

@@ -204,6 +204,9 @@ func (c *Cache) entry(ctx context.Context, path string) (Entry, error) {
 	case known:
 		return e, nil
 	case absent:
+		if _, name := split(path); len(name) > maxName {
+			return Entry{}, syscall.ENAMETOOLONG
+		}
 		return Entry{}, syscall.ENOENT
 	}
 	e, k := c.known(path)

@@ -18,6 +18,14 @@ func newGate() gate { return gate{semaphore.NewWeighted(math.MaxInt32)} }
 func (g gate) share(ctx context.Context) (func(), error)   { return g.enter(ctx, 1) }
 func (g gate) exclude(ctx context.Context) (func(), error) { return g.enter(ctx, math.MaxInt32) }
 
+// tryExclude is exclude for who cannot wait.
+func (g gate) tryExclude() (func(), bool) {
+	if !g.sem.TryAcquire(math.MaxInt32) {
+		return nil, false
+	}
+	return func() { g.sem.Release(math.MaxInt32) }, true
+}
+
 func (g gate) enter(ctx context.Context, n int64) (func(), error) {
 	if err := g.sem.Acquire(ctx, n); err != nil {
 		return nil, interrupted(ctx)

@@ -38,24 +38,8 @@ func (c *Cache) drain() {
 	}
 }
 
-// send tells the host of changes, in their order. An error says that the rest
-// has to wait: the host is away.
-func (c *Cache) send(ctx context.Context, all []*change) error {
-	for _, ch := range all {
-		if err := c.sendOne(ctx, ch); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// sendOne tells the host of one change.
+// sendOne tells the host of one change. The caller shares the names.
 func (c *Cache) sendOne(ctx context.Context, ch *change) error {
-	leave, err := c.names.share(ctx)
-	if err != nil {
-		return err
-	}
-	defer leave()
 	if ch.kind == storing {
 		return c.sendFile(ctx, ch)
 	}
@@ -163,7 +147,7 @@ func (c *Cache) sendFile(ctx context.Context, ch *change) error {
 	}
 	c.backlog.begin(ch)
 	err = ch.file.storeLocked(ctx)
-	c.backlog.begin(nil)
+	c.backlog.end(ch)
 	if away(err) {
 		return err
 	}

@@ -34,6 +34,9 @@ func (t *tree) put(path string, e Entry) {
 	if old == nil || old.id() != idOf(e.Attr) {
 		dir.at = 0
 	}
+	if old == nil && isDir(e.Attr) {
+		dir.link(1)
+	}
 	above, _ := split(path)
 	t.setLocked(dir, name, e, momentOf(time.Now()))
 	t.shrinkLocked(above)
@@ -50,8 +53,19 @@ func (t *tree) remove(path string) {
 	}
 	dir.at = 0
 	if n != nil {
+		if isDir(n.attr()) {
+			dir.link(-1)
+		}
 		dir.remove(name)
 		t.dropLocked(n)
+	}
+}
+
+// link counts a directory in a directory that came or went.
+func (n *node) link(by int) {
+	if a := n.attr(); n.ino != 0 {
+		a.Nlink += uint32(by)
+		n.setAttr(a)
 	}
 }
 
@@ -72,7 +86,13 @@ func (t *tree) move(from, to string, a Attr) {
 			fromDir.remove(fromName)
 		}
 	}
+	if isDir(a) {
+		moveLink(fromDir, toDir)
+	}
 	if old != nil && old != n {
+		if isDir(old.attr()) {
+			toDir.link(-1)
+		}
 		toDir.remove(toName)
 		t.dropLocked(old)
 	}
@@ -90,6 +110,17 @@ func (t *tree) move(from, to string, a Attr) {
 	n.setAttr(a)
 	n.at = momentOf(time.Now())
 	t.enterLocked(toDir, toName, n)
+}
+
+// moveLink counts a directory that went from one to another, as far as these
+// are known.
+func moveLink(from, to *node) {
+	if from != nil {
+		from.link(-1)
+	}
+	if to != nil {
+		to.link(1)
+	}
 }
 
 // expire says that what is known of the name itself is old.

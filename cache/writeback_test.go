@@ -138,7 +138,7 @@ func TestBacklogMerges(t *testing.T) {
 	w.make(w.Rename(ctx, "target.tmp", "target", 0))
 	release()
 	w.sent()
-	w.wantCalls("what was left of it", "Mkdir 1, Store 2")
+	w.wantCalls("what was left of it", "Batch 2, Mkdir 1, Store 2")
 	w.wantNames("", "again", "first", "target")
 	w.wantThere("again", "3")
 	w.wantThere("target", "new")

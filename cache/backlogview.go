@@ -40,6 +40,29 @@ func (b *backlog) changedBy(dir string, a Attr) Attr {
 	return a
 }
 
+// without makes what the host says of a directory what it would say if it had
+// none of the names of the backlog yet. Which of them it has is not known.
+func (b *backlog) without(dir string, a Attr) Attr {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if links, ok := b.links[dir]; ok && isDir(a) {
+		a.Nlink = links
+	}
+	return a
+}
+
+// withoutAll is without for the directories of a listing.
+func (b *backlog) withoutAll(dir string, entries []Entry) {
+	b.mu.Lock()
+	any := len(b.links) > 0
+	b.mu.Unlock()
+	for i := range entries {
+		if any && isDir(entries[i].Attr) {
+			entries[i].Attr = b.without(join(dir, entries[i].Name), entries[i].Attr)
+		}
+	}
+}
+
 func (b *backlog) showLocked(ch *change) {
 	dir, name := split(ch.path)
 	was := b.names[dir][name]

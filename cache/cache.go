@@ -272,6 +272,7 @@ func (c *Cache) stat(ctx context.Context, path string) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
+	e.Attr = c.backlog.without(path, e.Attr)
 	c.tree.learn(path, stamp, e, at)
 	return e, nil
 }
@@ -339,6 +340,8 @@ func (c *Cache) fetchList(ctx context.Context, dir string) ([]Entry, error) {
 			return nil, err
 		}
 		entries = slices.DeleteFunc(entries, func(e Entry) bool { return c.temps.made(e.Name) })
+		self.Attr = c.backlog.without(dir, self.Attr)
+		c.backlog.withoutAll(dir, entries)
 		c.tree.learnList(dir, stamp, self, entries, at)
 		return entries, nil
 	})

@@ -87,6 +87,8 @@ func (c *Cache) walk(f *walk) {
 	var learned []string
 	more, err := c.remote.ListTree(c.ctx, f.root, c.o.Ahead.Entries, func(l Listing) {
 		entries := slices.DeleteFunc(l.Entries, func(e Entry) bool { return c.temps.made(e.Name) })
+		l.Self.Attr = c.backlog.without(l.Path, l.Self.Attr)
+		c.backlog.withoutAll(l.Path, entries)
 		c.tree.learnList(l.Path, stamp, l.Self, entries, at)
 		learned = append(learned, l.Path)
 		c.walks.step(f, false)

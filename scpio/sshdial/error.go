@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 )
 
 // Error is why a host could not be reached or would not let us in: one
@@ -11,7 +12,8 @@ import (
 //
 // Err tells the kinds apart: *[HostKeyError], *[AuthError], *net.DNSError, a
 // syscall.Errno such as ECONNREFUSED, EHOSTUNREACH or ETIMEDOUT, or the
-// context's error. The first two will not go away by trying again.
+// context's error. The first two are EACCES, and do not go away by trying
+// again.
 type Error struct {
 	Host string // as it was given to New
 	Text string
@@ -42,6 +44,9 @@ func (e *HostKeyError) Error() string { return e.Text }
 
 func (e *HostKeyError) Unwrap() error { return e.Err }
 
+// Is makes it EACCES.
+func (e *HostKeyError) Is(target error) bool { return target == syscall.EACCES }
+
 // AuthError is a login that the server did not accept.
 type AuthError struct {
 	User    string
@@ -61,6 +66,9 @@ func (e *AuthError) Error() string {
 	}
 	return text + ": " + e.advice()
 }
+
+// Is makes it EACCES.
+func (e *AuthError) Is(target error) bool { return target == syscall.EACCES }
 
 func (e *AuthError) allowed() string {
 	if len(e.Allowed) == 0 {

@@ -85,6 +85,7 @@ type Cache struct {
 	walks  walks
 	ahead  ahead
 	space  space
+	root   prompt[Entry]
 	notice atomic.Pointer[func(Notice)]
 
 	ctx    context.Context // of the mount: ends with Close
@@ -140,7 +141,7 @@ func (e *Unsent) Error() string { return "changes were not sent: " + e.Err.Error
 func (e *Unsent) Unwrap() error { return e.Err }
 
 // Close sends what is dirty, and closes the cache. Files still open are of
-// no more use.
+// no more use. A host that is away is waited for once, not for each file.
 func (c *Cache) Close(ctx context.Context) error {
 	defer context.AfterFunc(ctx, c.cancel)()
 	c.wg.Wait()
@@ -148,7 +149,7 @@ func (c *Cache) Close(ctx context.Context) error {
 	c.loops.Wait()
 	var unsent *Unsent
 	for _, f := range c.snapshot() {
-		if err := f.store(ctx); err != nil {
+		if err := f.storeLast(ctx, unsent); err != nil {
 			if unsent == nil {
 				unsent = &Unsent{Dir: c.disk.dir, Err: err}
 			}
@@ -161,6 +162,13 @@ func (c *Cache) Close(ctx context.Context) error {
 		return errors.Join(unsent, err)
 	}
 	return err
+}
+
+func (f *File) storeLast(ctx context.Context, before *Unsent) error {
+	if before != nil && away(before.Err) && f.unsent() {
+		return before.Err
+	}
+	return f.store(ctx)
 }
 
 func (c *Cache) snapshot() []*File {
@@ -181,7 +189,11 @@ func (c *Cache) Lookup(ctx context.Context, path string) (Entry, error) {
 			return Entry{Attr: a}, nil
 		}
 	}
-	e, err := c.entry(ctx, path)
+	find := c.entry
+	if path == "" {
+		find = func(ctx context.Context, _ string) (Entry, error) { return c.self(ctx) }
+	}
+	e, err := find(ctx, path)
 	if err != nil {
 		return Entry{}, err
 	}

@@ -51,7 +51,7 @@ func (f *File) tempGone(temp string) {
 }
 
 // dropTemps removes what uploads that failed may have left.
-func (f *File) dropTemps(ctx context.Context) {
+func (f *File) dropTemps(ctx context.Context) error {
 	f.mu.RLock()
 	temps := slices.Clone(f.temps)
 	f.mu.RUnlock()
@@ -60,11 +60,12 @@ func (f *File) dropTemps(ctx context.Context) {
 		for _, name := range []string{t, t + "+"} {
 			if err := f.c.remote.Remove(ctx, name); err != nil && !isGone(err) {
 				f.c.log.Debug("the rest of an upload cannot be removed yet", "path", name, "err", err)
-				return
+				return err
 			}
 		}
 		f.tempGone(t)
 	}
+	return nil
 }
 
 // moveTemps takes in that a directory was renamed.

@@ -47,7 +47,8 @@ type Client struct {
 
 // New connects to a host by dial, which is called again whenever the
 // connection has been lost, and finds out what the host can do. The context
-// bounds this start only.
+// bounds this start only. An error of dial with a method Permanent that gives
+// true is one for which nobody waits.
 func New(ctx context.Context, dial func(context.Context) (Conn, error), o Options) (*Client, error) {
 	log := cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	timeout := cmp.Or(o.Timeout, 30*time.Second)

@@ -23,29 +23,37 @@ type outage struct {
 
 const (
 	firstDelay = 100 * time.Millisecond
-	// deniedDelay is for a host that was reached and let nobody in.
-	deniedDelay = 2 * time.Second
-	mostDelay   = 10 * time.Second
+	// permanentDelay is for a host that was reached and let nobody in.
+	permanentDelay = 2 * time.Second
+	mostDelay      = 10 * time.Second
 )
 
-// unreachable is why there is no connection.
-type unreachable struct {
-	no  syscall.Errno
-	err error // of the dial
+// unreachable is why there is no connection: EHOSTUNREACH, whatever number the
+// error of the dial has, since a program that could not be started for it is
+// no missing file. All else that the error is can be asked for.
+type unreachable struct{ err error }
+
+func (e *unreachable) Error() string { return e.err.Error() }
+func (e *unreachable) Unwrap() error { return syscall.EHOSTUNREACH }
+
+func (e *unreachable) Is(target error) bool {
+	_, number := target.(syscall.Errno)
+	return !number && errors.Is(e.err, target)
 }
 
-func (e *unreachable) Error() string   { return e.err.Error() }
-func (e *unreachable) Unwrap() []error { return []error{e.no, e.err} }
+func (e *unreachable) As(target any) bool {
+	_, number := target.(*syscall.Errno)
+	return !number && errors.As(e.err, target)
+}
 
-// denied tells a host that was reached and is not the right one, or lets
-// nobody in, which another try does not change: dial says EACCES then.
-func (e *unreachable) denied() bool { return e.no == syscall.EACCES }
-
-func newUnreachable(err error) *unreachable {
-	if errors.Is(err, syscall.EACCES) {
-		return &unreachable{syscall.EACCES, err}
-	}
-	return &unreachable{syscall.EHOSTUNREACH, err}
+// permanent tells a host that was reached and is not the right one, or lets
+// nobody in, which another try does not change.
+func (e *unreachable) permanent() bool {
+	p, ok := errors.AsType[interface {
+		error
+		Permanent() bool
+	}](e.err)
+	return ok && p.Permanent()
 }
 
 // add takes in a dial in vain.
@@ -54,8 +62,8 @@ func (o *outage) add(began time.Time, err *unreachable) {
 		o.since = began
 	}
 	o.delay = min(max(2*o.delay, firstDelay), mostDelay)
-	if err.denied() {
-		o.delay = max(o.delay, deniedDelay)
+	if err.permanent() {
+		o.delay = max(o.delay, permanentDelay)
 	}
 	o.err = err
 	o.next = time.Now().Add(o.delay/2 + rand.N(o.delay/2))
@@ -63,7 +71,7 @@ func (o *outage) add(began time.Time, err *unreachable) {
 
 // final tells whether callers are not to wait for its end.
 func (o *outage) final(patience time.Duration) bool {
-	return o.err.denied() || time.Since(o.since) > patience
+	return o.err.permanent() || time.Since(o.since) > patience
 }
 
 // pause waits until the next dial is due, or says why it is not waited for.
@@ -94,7 +102,7 @@ func (p *pool) failed(began time.Time, err error) (out error, ended bool) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	u := newUnreachable(err)
+	u := &unreachable{err}
 	if p.conn == nil {
 		return u, true
 	}

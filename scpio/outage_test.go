@@ -173,16 +173,22 @@ func TestAwayInterrupted(t *testing.T) {
 	wantErrno(t, "stat of a closed client", <-done, syscall.ENOTCONN)
 }
 
+// wrongKey is an error that stays, and has a number that is none of a file.
+type wrongKey struct{}
+
+func (wrongKey) Error() string   { return "another key" }
+func (wrongKey) Permanent() bool { return true }
+func (wrongKey) Unwrap() error   { return syscall.ENOENT }
+
 // TestDeniedAtOnce: nobody waits for a host that is the wrong one, or lets
 // nobody in.
 func TestDeniedAtOnce(t *testing.T) {
-	why := errors.Join(errors.New("another key"), syscall.EACCES)
-	c, g := goneHost(t, time.Hour, why)
+	c, g := goneHost(t, time.Hour, wrongKey{})
 	for range 100 {
 		_, err := c.Stat(t.Context(), "")
-		wantErrno(t, "stat", err, syscall.EACCES)
-		if !errors.Is(err, why) {
-			t.Errorf("it says %q", err)
+		wantErrno(t, "stat", err, syscall.EHOSTUNREACH)
+		if _, ok := errors.AsType[wrongKey](err); !ok || errors.Is(err, syscall.ENOENT) {
+			t.Errorf("it is %v", err)
 		}
 	}
 	if n := g.dials.Load(); n > 10 {

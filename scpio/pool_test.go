@@ -164,7 +164,7 @@ func TestReconnect(t *testing.T) {
 	for name, start := range map[string]func(testing.TB, ...scptest.Option) *scptest.Server{"OpenSSH": scptest.Start, "Dropbear": scptest.StartDropbear} {
 		t.Run(name, func(t *testing.T) {
 			srv := start(t)
-			r := newRemote(t, srv, scpio.Options{})
+			r := newRemote(t, srv, scpio.Options{Timeout: 5 * time.Second})
 			r.write(t, "file", "x")
 			r.stat(t, "file")
 			srv.Restart()

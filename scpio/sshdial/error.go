@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"syscall"
 )
 
 // Error is why a host could not be reached or would not let us in: one
@@ -12,8 +11,8 @@ import (
 //
 // Err tells the kinds apart: *[HostKeyError], *[AuthError], *net.DNSError, a
 // syscall.Errno such as ECONNREFUSED, EHOSTUNREACH or ETIMEDOUT, or the
-// context's error. The first two are EACCES, and do not go away by trying
-// again.
+// context's error. The first two have a method Permanent, as they do not go
+// away by trying again.
 type Error struct {
 	Host string // as it was given to New
 	Text string
@@ -44,8 +43,8 @@ func (e *HostKeyError) Error() string { return e.Text }
 
 func (e *HostKeyError) Unwrap() error { return e.Err }
 
-// Is makes it EACCES.
-func (e *HostKeyError) Is(target error) bool { return target == syscall.EACCES }
+// Permanent says that another try will not help.
+func (e *HostKeyError) Permanent() bool { return true }
 
 // AuthError is a login that the server did not accept.
 type AuthError struct {
@@ -67,8 +66,8 @@ func (e *AuthError) Error() string {
 	return text + ": " + e.advice()
 }
 
-// Is makes it EACCES.
-func (e *AuthError) Is(target error) bool { return target == syscall.EACCES }
+// Permanent says that another try will not help.
+func (e *AuthError) Permanent() bool { return true }
 
 func (e *AuthError) allowed() string {
 	if len(e.Allowed) == 0 {

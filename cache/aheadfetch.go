@@ -70,6 +70,9 @@ func (c *Cache) stream(files []candidate) {
 			if err != nil {
 				return io.Discard, err
 			}
+			if objects[i] != nil { // the connection was lost, and it begins again
+				c.disk.discard(objects[i])
+			}
 			objects[i] = o
 			return o.f, nil
 		},

@@ -88,6 +88,7 @@ type Cache struct {
 	walks  walks
 	ahead  ahead
 	space  space
+	root   prompt[Entry]
 	notice atomic.Pointer[func(Notice)]
 	// backlog are the changes that wait.
 	backlog *backlog
@@ -146,7 +147,7 @@ func (e *Unsent) Error() string { return "changes were not sent: " + e.Err.Error
 func (e *Unsent) Unwrap() error { return e.Err }
 
 // Close sends what is dirty, and closes the cache. Files still open are of
-// no more use.
+// no more use. A host that is away is waited for once, not for each file.
 func (c *Cache) Close(ctx context.Context) error {
 	defer context.AfterFunc(ctx, c.cancel)()
 	c.wg.Wait()
@@ -160,7 +161,7 @@ func (c *Cache) Close(ctx context.Context) error {
 		}
 	}
 	for _, f := range c.snapshot() {
-		if err := f.store(ctx); err != nil {
+		if err := f.storeLast(ctx, unsent.Err); err != nil {
 			unsent.Err = cmp.Or(unsent.Err, err)
 			unsent.Paths = append(unsent.Paths, f.path())
 		}
@@ -171,6 +172,14 @@ func (c *Cache) Close(ctx context.Context) error {
 		return errors.Join(unsent, err)
 	}
 	return err
+}
+
+// storeLast is store, but for a host that was away before does not ask again.
+func (f *File) storeLast(ctx context.Context, before error) error {
+	if away(before) && f.unsent() {
+		return before
+	}
+	return f.store(ctx)
 }
 
 func (c *Cache) snapshot() []*File {
@@ -191,7 +200,11 @@ func (c *Cache) Lookup(ctx context.Context, path string) (Entry, error) {
 			return Entry{Attr: a}, nil
 		}
 	}
-	e, err := c.entry(ctx, path)
+	find := c.entry
+	if path == "" {
+		find = func(ctx context.Context, _ string) (Entry, error) { return c.self(ctx) }
+	}
+	e, err := find(ctx, path)
 	if err != nil {
 		return Entry{}, err
 	}

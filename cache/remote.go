@@ -20,6 +20,8 @@ type Remote interface {
 	// every directory that is complete, up to about limit entries; more
 	// says that there were more. After an error none is to be believed.
 	ListTree(ctx context.Context, path string, limit int, each func(Listing)) (more bool, err error)
+	// Fetch writes a file's contents to what begin returns, unless they are the
+	// version have. begin is called again where it has to begin anew.
 	Fetch(ctx context.Context, path string, have Attr, begin func(Attr) (io.Writer, error)) (Attr, error)
 
 	// FetchMany fetches small files in one stream: for each path in turn it

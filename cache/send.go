@@ -51,22 +51,17 @@ func (c *Cache) sendOne(ctx context.Context, ch *change) error {
 	}
 	defer unlock()
 	a, err := c.perform(ctx, ch)
-	if away(err) {
+	if untold(err) {
 		return err
 	}
 	c.performed(ctx, ch, a, err)
 	return nil
 }
 
-// away tells whether an error says nothing of the change itself, but that the
+// untold tells whether an error says nothing of the change itself, but that the
 // host could not be told.
-func away(err error) bool {
-	for _, lost := range []syscall.Errno{syscall.ENOTCONN, syscall.EHOSTUNREACH, syscall.ETIMEDOUT, syscall.EINTR} {
-		if errors.Is(err, lost) {
-			return true
-		}
-	}
-	return errors.Is(err, context.Canceled)
+func untold(err error) bool {
+	return away(err) || errors.Is(err, syscall.EINTR) || errors.Is(err, context.Canceled)
 }
 
 // perform makes a change of a name or of attributes on the host. What has been
@@ -148,7 +143,7 @@ func (c *Cache) sendFile(ctx context.Context, ch *change) error {
 	c.backlog.begin(ch)
 	err = ch.file.storeLocked(ctx)
 	c.backlog.end(ch)
-	if away(err) {
+	if untold(err) {
 		return err
 	}
 	c.sentFile(ch, err)

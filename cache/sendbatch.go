@@ -62,7 +62,7 @@ func (c *Cache) sendSome(ctx context.Context, all []*change) (int, error) {
 			disputed = append(disputed, parts[i].ch)
 		}
 	})
-	if away(err) {
+	if untold(err) {
 		return 0, err
 	}
 	for _, ch := range disputed {
@@ -180,7 +180,7 @@ func (c *Cache) sent(ctx context.Context, p part, a Attr, err error) (disputed b
 	defer p.unlock()
 	if p.ch.kind != storing {
 		if err != nil {
-			return !away(err)
+			return !untold(err)
 		}
 		c.performed(ctx, p.ch, a, nil)
 		return false
@@ -192,7 +192,7 @@ func (c *Cache) sent(ctx context.Context, p part, a Attr, err error) (disputed b
 		p.stay()
 	}
 	switch {
-	case away(err):
+	case untold(err):
 		f.mayHave(p.step.Upload)
 		return false
 	case errors.Is(err, syscall.ESTALE):

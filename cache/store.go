@@ -38,7 +38,9 @@ func (f *File) storeLocked(ctx context.Context) error {
 	if !f.unsent() {
 		return nil
 	}
-	f.dropTemps(ctx)
+	if err := f.dropTemps(ctx); away(err) {
+		return err // who waits has waited long enough
+	}
 	u, path, seq, err := f.upload()
 	if err != nil {
 		return err
@@ -72,12 +74,7 @@ func (f *File) storeLocked(ctx context.Context) error {
 
 // refused tells whether an error is the host's answer to a store.
 func refused(err error) bool {
-	for _, lost := range []syscall.Errno{syscall.ENOTCONN, syscall.ETIMEDOUT, syscall.EINTR} {
-		if errors.Is(err, lost) {
-			return false
-		}
-	}
-	return hasErrno(err)
+	return hasErrno(err) && !away(err) && !errors.Is(err, syscall.EINTR)
 }
 
 func hasErrno(err error) bool {

@@ -51,17 +51,18 @@ func (f *File) tempGone(temp string) {
 }
 
 // dropTemps removes what uploads that failed may have left.
-func (f *File) dropTemps(ctx context.Context) {
+func (f *File) dropTemps(ctx context.Context) error {
 	f.mu.RLock()
 	temps := slices.Clone(f.temps)
 	f.mu.RUnlock()
 	for _, t := range temps {
 		if err := f.c.remote.Discard(ctx, t); err != nil {
 			f.c.log.Debug("the rest of an upload cannot be removed yet", "path", t, "err", err)
-			return
+			return err
 		}
 		f.tempGone(t)
 	}
+	return nil
 }
 
 // moveTemps takes in that a directory was renamed.

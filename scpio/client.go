@@ -47,7 +47,8 @@ type Client struct {
 
 // New connects to a host by dial, which is called again whenever the
 // connection has been lost, and finds out what the host can do. The context
-// bounds this start only.
+// bounds this start only. An error of dial with a method Permanent that gives
+// true is one for which nobody waits.
 func New(ctx context.Context, dial func(context.Context) (Conn, error), o Options) (*Client, error) {
 	log := cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	timeout := cmp.Or(o.Timeout, 30*time.Second)
@@ -119,22 +120,26 @@ func usable(text string) error {
 // the shell.
 type exchange func(sh *shell) error
 
-// do runs an exchange on a shell. None takes longer than the time limit
-// without a byte coming or going: then, or when ctx ends, the shell is
-// ended, and another takes its place when it is needed. Waiting for a shell
-// has no limit of its own, since those it waits for have.
+// do runs an exchange on a shell. The operation ends, and the shell with it,
+// when nothing has happened for the time limit, or ctx ends; waiting for a
+// shell, a connection and a login counts as well. Another shell takes its
+// place when it is needed.
 func (c *Client) do(ctx context.Context, op, path string, ex exchange) error {
 	if err := c.usable(path); err != nil {
 		return fail(op, path, err)
 	}
+	ctx, watch, cancel := c.watched(ctx)
+	defer cancel()
 	began := time.Now()
-	err := c.exchange(ctx, ex)
+	err := c.exchange(ctx, watch, ex)
 	c.log.Debug(op, "path", path, "took", time.Since(began), "err", err)
 	return fail(op, path, err)
 }
 
-func (c *Client) exchange(ctx context.Context, ex exchange) error {
+func (c *Client) exchange(ctx context.Context, watch *watchdog, ex exchange) error {
+	watch.wait(&c.pool.life)
 	sh, err := c.pool.acquire(ctx)
+	watch.wait(nil)
 	if err != nil {
 		return err
 	}
@@ -144,7 +149,7 @@ func (c *Client) exchange(ctx context.Context, ex exchange) error {
 
 // on runs an exchange on a shell that the caller has.
 func (c *Client) on(ctx context.Context, sh *shell, ex exchange) error {
-	ctx, watch, cancel := watched(ctx, c.timeout)
+	ctx, watch, cancel := c.watched(ctx)
 	defer cancel()
 	sh.watch = watch
 	stop := context.AfterFunc(ctx, sh.kill)
@@ -152,27 +157,43 @@ func (c *Client) on(ctx context.Context, sh *shell, ex exchange) error {
 	if !stop() || fatal(err) {
 		sh.kill()
 	}
-	if fatal(err) {
-		return cause(ctx, err)
+	if !fatal(err) {
+		return err
+	}
+	if err = cause(ctx, err); errors.Is(err, syscall.ETIMEDOUT) {
+		c.pool.suspect(c.timeout)
 	}
 	return err
 }
 
+// readTries is how often an operation that changes nothing is run when it
+// loses its connection each time.
+const readTries = 4
+
 // retry runs an exchange that changes nothing, again on a new connection
 // when the one it was on has been lost.
 func (c *Client) retry(ctx context.Context, op, path string, ex exchange) error {
-	err := c.do(ctx, op, path, ex)
-	if errors.Is(err, syscall.ENOTCONN) && ctx.Err() == nil {
+	ctx, _, cancel := c.watched(ctx)
+	defer cancel()
+	var err error
+	for range readTries {
 		err = c.do(ctx, op, path, ex)
+		if !errors.Is(err, syscall.ENOTCONN) || ctx.Err() != nil {
+			return err
+		}
 	}
 	return err
 }
 
 // transfer runs an exchange that brings or sends contents, by do or retry.
 func (c *Client) transfer(ctx context.Context, run func(context.Context, string, string, exchange) error, op, path string, ex exchange) error {
+	ctx, watch, cancel := c.watched(ctx)
+	defer cancel()
+	watch.wait(&c.pool.life)
 	select {
 	case c.transfers <- struct{}{}:
 		defer func() { <-c.transfers }()
+		watch.wait(nil)
 		return run(ctx, op, path, ex)
 	case <-ctx.Done():
 		return fail(op, path, cause(ctx, ctx.Err()))
@@ -211,34 +232,3 @@ const statusNotTaken = 7
 // statusEnded is how it says that its shell has ended: bytes of an upload may
 // be left in front of the next command.
 const statusEnded = 8
-
-// watchdog ends a context when nothing has happened for a while.
-type watchdog struct {
-	limit time.Duration
-	timer *time.Timer
-}
-
-// watched derives a context that ends with os.ErrDeadlineExceeded's meaning
-// when its watchdog has not been reset for the limit.
-func watched(ctx context.Context, limit time.Duration) (context.Context, *watchdog, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	w := &watchdog{limit: limit}
-	w.timer = time.AfterFunc(limit, func() { cancel(syscall.ETIMEDOUT) })
-	return ctx, w, func() {
-		w.timer.Stop()
-		cancel(nil)
-	}
-}
-
-// extend gives what is under way more time, once.
-func (w *watchdog) extend(by time.Duration) {
-	if w != nil {
-		w.timer.Reset(w.limit + by)
-	}
-}
-
-func (w *watchdog) reset() {
-	if w != nil {
-		w.timer.Reset(w.limit)
-	}
-}

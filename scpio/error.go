@@ -60,7 +60,7 @@ func fail(op, path string, err error) error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return &Error{Op: cmp.Or(e.Op, op), Path: cmp.Or(e.Path, path), Said: e.Said, Err: e.Err}
 	}
-	if lost(err) {
+	if _, away := errors.AsType[*unreachable](err); !away && lost(err) {
 		err = fmt.Errorf("the connection ended: %w", syscall.ENOTCONN)
 	}
 	return &Error{Op: op, Path: path, Err: err}

@@ -11,7 +11,8 @@ import (
 // Fetch brings a regular file: it calls begin with the attributes that the
 // file has now, and writes the contents to what that returns. If the file is
 // still the version of have, nothing is sent and begin is not called; a zero
-// have asks for the contents in any case. begin is called once at most.
+// have asks for the contents in any case. begin is called again, and all of
+// the contents are sent again, when the connection is lost before the end.
 //
 // The attributes are read before the transfer and after it, all in the one
 // command. When they differ the contents may be a mixture, and the error is
@@ -23,19 +24,12 @@ func (c *Client) Fetch(ctx context.Context, path string, have Attr, begin func(A
 		cmd = "F " + c.arg(path) + " " + c.version(have)
 	}
 	var got Attr
-	begun := false
 	err := c.transfer(ctx, c.retry, "fetch", path, func(sh *shell) error {
-		if begun {
-			return &Error{Err: syscall.ENOTCONN}
-		}
 		if err := sh.send(cmd); err != nil {
 			return err
 		}
 		var err error
-		got, err = sh.fetch(c.abs(path), func(a Attr) (io.Writer, error) {
-			begun = true
-			return begin(a)
-		})
+		got, err = sh.fetch(c.abs(path), begin)
 		return err
 	})
 	return got, err

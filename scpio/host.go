@@ -32,8 +32,14 @@ var ErrNoScp = errors.New("the host has no scp program: install OpenSSH's client
 // ErrNoTools says that no listing engine works on the host.
 var ErrNoTools = errors.New("the host has neither GNU find nor a stat that knows -c: install coreutils or busybox there")
 
+// startLimit is the least that the first connection may take: a person may
+// have chosen a short time limit for a link that is up.
+const startLimit = 30 * time.Second
+
 // identify asks the host who it is, and tells every shell from then on.
 func (c *Client) identify(ctx context.Context, root string) error {
+	ctx, _, cancel := watchedFor(ctx, max(c.timeout, startLimit))
+	defer cancel()
 	c.pool.set("e=;u=;w=;h=;a=")
 	dir := rootDir(root)
 	began := time.Now()

@@ -17,15 +17,18 @@ import (
 // be it one in use or the new one that its request has started. When the last
 // idle one is taken another is started, so that the next caller need not wait
 // for it. The number of shells adapts to what the server allows: after a
-// refusal there will be no more of them for a while.
+// refusal there will be no more of them for a while. How a connection that was
+// lost is made anew is in outage.go.
 type pool struct {
-	dial   func(context.Context) (Conn, error)
-	limit  int           // of shells
-	grace  time.Duration // for a shell to start in
-	log    *slog.Logger
-	ctx    context.Context // ends with the pool
-	cancel context.CancelFunc
-	wg     sync.WaitGroup // goroutines that start shells
+	dial     func(context.Context) (Conn, error)
+	limit    int           // of shells
+	patience time.Duration // of callers
+	grace    time.Duration // for a shell to start in, whoever still waits for it
+	log      *slog.Logger
+	life     life
+	ctx      context.Context // ends with the pool
+	cancel   context.CancelFunc
+	wg       sync.WaitGroup // goroutines that start shells
 
 	dialing chan struct{} // holds a token while nobody dials
 
@@ -36,6 +39,7 @@ type pool struct {
 	open     int // shells idle or in use
 	starting int
 	refused  time.Time // when the host last allowed no more
+	down     outage
 	waiters  []chan grant
 	spares   []chan grant // of who wants a new shell only if nobody else does
 }
@@ -47,8 +51,11 @@ type grant struct {
 	err error
 }
 
-func newPool(dial func(context.Context) (Conn, error), limit int, grace time.Duration, log *slog.Logger) *pool {
-	p := &pool{dial: dial, limit: limit, grace: grace, log: log, dialing: make(chan struct{}, 1)}
+// leastGrace is what a host may need to start a shell that is busy otherwise.
+const leastGrace = 5 * time.Second
+
+func newPool(dial func(context.Context) (Conn, error), limit int, patience time.Duration, log *slog.Logger) *pool {
+	p := &pool{dial: dial, limit: limit, patience: patience, grace: max(patience, leastGrace), log: log, dialing: make(chan struct{}, 1)}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.dialing <- struct{}{}
 	return p
@@ -65,7 +72,8 @@ func (p *pool) acquire(ctx context.Context) (*shell, error) {
 		return g.sh, g.err
 	case <-ctx.Done():
 		p.leave(wait)
-		return nil, cause(ctx, ctx.Err())
+		p.suspect(p.grace)
+		return nil, p.whyNot(cause(ctx, ctx.Err()))
 	case <-p.ctx.Done():
 		p.leave(wait)
 		return nil, syscall.ENOTCONN
@@ -172,6 +180,7 @@ func (p *pool) start() {
 	switch {
 	case err == nil:
 		p.open++
+		p.overLocked()
 		p.handLocked(sh)
 	case p.open > 0 && errors.Is(err, ErrRefused):
 		p.refused = time.Now()
@@ -212,7 +221,7 @@ func (p *pool) startShell() (*shell, error) {
 func (p *pool) shellOn(conn Conn, settings string) (*shell, error) {
 	ctx, cancel := context.WithTimeoutCause(p.ctx, p.grace, syscall.ETIMEDOUT)
 	defer cancel()
-	sh, err := startShell(ctx, conn, settings)
+	sh, err := startShell(ctx, conn, settings, &p.life)
 	if errors.Is(err, syscall.ETIMEDOUT) && !p.someOpen() {
 		conn.Close()
 	}
@@ -267,7 +276,7 @@ func (p *pool) someOpen() bool {
 func (p *pool) aliveLocked() bool { return p.conn != nil && !ended(p.conn) }
 
 // connect gives the live connection, dialing anew when the last has ended.
-// One dials at a time, the others wait for it.
+// One dials at a time, the others wait for it, and for the same error.
 func (p *pool) connect() (Conn, string, error) {
 	select {
 	case <-p.dialing:
@@ -276,18 +285,32 @@ func (p *pool) connect() (Conn, string, error) {
 	}
 	defer func() { p.dialing <- struct{}{} }()
 
-	if conn, settings := p.live(); conn != nil {
-		return conn, settings, nil
+	for {
+		if conn, settings := p.live(); conn != nil {
+			return conn, settings, nil
+		}
+		if err := p.pause(); err != nil {
+			return nil, "", err
+		}
+		began := time.Now()
+		conn, err := p.dial(p.ctx)
+		if err == nil {
+			return conn, p.adopt(conn), nil
+		}
+		if err, ended := p.failed(began, err); ended {
+			return nil, "", err
+		}
 	}
-	conn, err := p.dial(p.ctx)
-	if err != nil {
-		return nil, "", err
-	}
+}
+
+// adopt makes a new connection the one that is used.
+func (p *pool) adopt(conn Conn) (settings string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.dropIdleLocked()
 	p.conn = conn
-	return conn, p.settings, nil
+	p.life.mark()
+	return p.settings
 }
 
 func (p *pool) live() (Conn, string) {

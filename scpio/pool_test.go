@@ -84,7 +84,7 @@ func through(t *testing.T, srv *scptest.Server, lo scptest.LinkOptions, o scpio.
 // TestStalled has a host that goes silent in the middle of each operation.
 func TestStalled(t *testing.T) {
 	scptest.LeakCheck(t)
-	limit := 300 * time.Millisecond
+	limit := time.Second
 	srv := scptest.Start(t)
 	ops := map[string]func(*remote) error{
 		"stat":  func(r *remote) error { _, err := r.Stat(t.Context(), "file"); return err },
@@ -114,7 +114,7 @@ func TestStalled(t *testing.T) {
 // TestStalledForGood has a host that is never heard of again: a later
 // operation tries another connection.
 func TestStalledForGood(t *testing.T) {
-	r, link := through(t, scptest.Start(t), scptest.LinkOptions{}, scpio.Options{Timeout: 300 * time.Millisecond})
+	r, link := through(t, scptest.Start(t), scptest.LinkOptions{}, scpio.Options{Timeout: time.Second})
 	r.stat(t, "")
 	link.Stall()
 	for range 2 {
@@ -164,7 +164,7 @@ func TestReconnect(t *testing.T) {
 	for name, start := range map[string]func(testing.TB, ...scptest.Option) *scptest.Server{"OpenSSH": scptest.Start, "Dropbear": scptest.StartDropbear} {
 		t.Run(name, func(t *testing.T) {
 			srv := start(t)
-			r := newRemote(t, srv, scpio.Options{})
+			r := newRemote(t, srv, scpio.Options{Timeout: 5 * time.Second})
 			r.write(t, "file", "x")
 			r.stat(t, "file")
 			srv.Restart()

@@ -32,6 +32,7 @@ type shell struct {
 	key    string
 	marker string
 	watch  *watchdog // of the operation under way
+	life   *life     // of all shells
 	killed atomic.Bool
 }
 
@@ -71,8 +72,8 @@ func loginCommand(marker string) string {
 
 // startShell starts a shell on conn and teaches it the library. settings are
 // assignments that the library needs, see remote.sh.
-func startShell(ctx context.Context, conn Conn, settings string) (*shell, error) {
-	s := &shell{key: token(), marker: token()}
+func startShell(ctx context.Context, conn Conn, settings string, l *life) (*shell, error) {
+	s := &shell{key: token(), marker: token(), life: l}
 	sess, err := conn.Start(ctx, loginCommand(s.marker))
 	if err != nil {
 		return nil, err
@@ -156,6 +157,7 @@ func (w watchedReader) Read(p []byte) (int, error) {
 	n, err := w.s.sess.Read(p)
 	if n > 0 {
 		w.s.watch.reset()
+		w.s.life.mark()
 	}
 	return n, err
 }

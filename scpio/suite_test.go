@@ -244,7 +244,7 @@ func (r *remote) stat(t *testing.T, name string) scpio.Attr {
 // fetch fetches all of a file.
 func (r *remote) fetch(ctx context.Context, name string, have scpio.Attr) (string, scpio.Attr, error) {
 	var b bytes.Buffer
-	a, err := r.Fetch(ctx, name, have, func(scpio.Attr) (io.Writer, error) { return &b, nil })
+	a, err := r.Fetch(ctx, name, have, func(scpio.Attr) (io.Writer, error) { b.Reset(); return &b, nil })
 	return b.String(), a, err
 }
 

@@ -95,7 +95,7 @@ func (s *subject) same(t *testing.T, path string, got cache.Attr) {
 
 func (s *subject) fetch(ctx context.Context, path string, have cache.Attr) (string, cache.Attr, error) {
 	var b bytes.Buffer
-	a, err := s.Fetch(ctx, path, have, func(cache.Attr) (io.Writer, error) { return &b, nil })
+	a, err := s.Fetch(ctx, path, have, func(cache.Attr) (io.Writer, error) { b.Reset(); return &b, nil })
 	return b.String(), a, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/scpfs/scpfs/cache"
 	"github.com/scpfs/scpfs/scpio"
@@ -26,6 +27,10 @@ func connect(ctx context.Context, cfg config, log *slog.Logger) (*scpio.Client, 
 		SSHOptions: cfg.SSHOptions,
 		Prompter:   prompter,
 		Logger:     log,
+		// A peer that is gone is noticed, after three intervals more, and
+		// another connection tried within the time that an operation waits.
+		KeepAlive:      min(max(cfg.Timeout/8, 500*time.Millisecond), 15*time.Second),
+		ConnectTimeout: min(max(cfg.Timeout/2, 5*time.Second), 15*time.Second),
 	})
 	if err != nil {
 		return nil, nil, err

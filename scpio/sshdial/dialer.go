@@ -1,6 +1,7 @@
 package sshdial
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,9 @@ type Options struct {
 	// KeepAlive is how often to make sure that a silent server is still
 	// there where ServerAliveInterval does not say. 0 is 15 s, negative never.
 	KeepAlive time.Duration
+	// ConnectTimeout bounds each step of a login where the configuration has
+	// none. 0 is 15 s.
+	ConnectTimeout time.Duration
 }
 
 // The defaults of what ssh(1) leaves to TCP.
@@ -147,7 +151,8 @@ func (d *Dialer) dial(ctx context.Context) (*ssh.Client, error) {
 		return nil, cause(g, err)
 	}
 	release := g.protect(conn)
-	client, err := d.handshake(g, conn)
+	heard := &heardConn{Conn: conn}
+	client, err := d.handshake(g, heard)
 	if err != nil {
 		conn.Close()
 		return nil, proxyFailure(conn, cause(g, err))
@@ -156,7 +161,7 @@ func (d *Dialer) dial(ctx context.Context) (*ssh.Client, error) {
 		client.Close()
 		return nil, context.Cause(g.ctx)
 	}
-	d.startKeepAlive(client)
+	d.startKeepAlive(client, heard)
 	return client, nil
 }
 
@@ -164,7 +169,7 @@ func (d *Dialer) timeout() time.Duration {
 	if d.config.ConnectTimeout > 0 {
 		return d.config.ConnectTimeout
 	}
-	return defaultConnectTimeout
+	return cmp.Or(d.options.ConnectTimeout, defaultConnectTimeout)
 }
 
 // cause prefers the reason for which the guard closed the connection to what

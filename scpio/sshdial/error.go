@@ -11,7 +11,8 @@ import (
 //
 // Err tells the kinds apart: *[HostKeyError], *[AuthError], *net.DNSError, a
 // syscall.Errno such as ECONNREFUSED, EHOSTUNREACH or ETIMEDOUT, or the
-// context's error. The first two will not go away by trying again.
+// context's error. The first two have a method Permanent, as they do not go
+// away by trying again.
 type Error struct {
 	Host string // as it was given to New
 	Text string
@@ -42,6 +43,9 @@ func (e *HostKeyError) Error() string { return e.Text }
 
 func (e *HostKeyError) Unwrap() error { return e.Err }
 
+// Permanent says that another try will not help.
+func (e *HostKeyError) Permanent() bool { return true }
+
 // AuthError is a login that the server did not accept.
 type AuthError struct {
 	User    string
@@ -61,6 +65,9 @@ func (e *AuthError) Error() string {
 	}
 	return text + ": " + e.advice()
 }
+
+// Permanent says that another try will not help.
+func (e *AuthError) Permanent() bool { return true }
 
 func (e *AuthError) allowed() string {
 	if len(e.Allowed) == 0 {

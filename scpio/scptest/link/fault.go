@@ -49,6 +49,35 @@ func (k *Link) Resume() {
 	}
 }
 
+// Strand stops delivering bytes of the connections that there are, for ever, as
+// happens to them when an address changes. New ones work.
+func (k *Link) Strand() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for c := range k.conns {
+		c.stranded = true
+	}
+}
+
+// Redirect leads connections made from now on to another server.
+func (k *Link) Redirect(addr string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.target = addr
+}
+
+func (k *Link) address() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.target
+}
+
+func (k *Link) isStranded(c *conn) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return c.stranded
+}
+
 // Blackhole decides what becomes of connections made from now on: swallowed
 // ones are accepted, and then nothing is ever heard from them.
 func (k *Link) Blackhole(swallow bool) {
@@ -67,6 +96,10 @@ func (k *Link) pass(c *conn) bool {
 		case <-c.ended:
 			return false
 		case <-gate:
+		}
+		if k.isStranded(c) {
+			<-c.ended
+			return false
 		}
 		if k.isOpen() {
 			return true

@@ -14,6 +14,8 @@ type conn struct {
 	once   sync.Once
 	ended  chan struct{}
 	seen   [2]int // depth of the last byte delivered each way; guarded by link.mu
+
+	stranded bool // guarded by link.mu
 }
 
 // chunk is bytes in flight.
@@ -45,7 +47,7 @@ func (c *conn) run() {
 	if !c.wait(time.Now().Add(c.link.options.RTT)) {
 		return
 	}
-	server, err := net.DialTimeout("tcp", c.link.target, connectPatience)
+	server, err := net.DialTimeout("tcp", c.link.address(), connectPatience)
 	if err != nil {
 		return // nobody listens: the client sees its connection closed
 	}

@@ -43,6 +43,7 @@ type File struct {
 	seq     uint64  // counts changes of contents, for stores under way
 	from    *origin // of contents that are a copy of another file's
 	same    prefix
+	trouble trouble
 }
 
 // origin says that a file's contents are those of a file on the host.
@@ -474,6 +475,7 @@ func (f *File) touchLocked() error {
 		if err := f.noteLocked(false); err != nil {
 			return err
 		}
+		f.beginsLocked()
 		f.dirty = true
 	}
 	f.seq++

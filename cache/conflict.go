@@ -134,6 +134,7 @@ func (f *File) storeAs(ctx context.Context, path, why string) (string, error) {
 		if err == nil {
 			err = f.stored(name, a, seq)
 			c.tell(Notice{Path: name})
+			c.conflicts.add(Conflict{Kind: why, Path: path, Copy: name})
 			return name, err
 		}
 		if !errors.Is(err, syscall.ESTALE) || try == 100 {

@@ -321,7 +321,7 @@ func (c *Cache) Unlink(ctx context.Context, path string) error {
 func (c *Cache) unlinkClosed(ctx context.Context, path string) error {
 	a, k := c.tree.last(path)
 	stay := c.leave(a, k)
-	if err := c.remote.Remove(ctx, path); err != nil {
+	if err := c.removeThere(ctx, path); err != nil {
 		stay()
 		return c.failed(err, path)
 	}
@@ -374,7 +374,7 @@ func (c *Cache) unlinkOpen(ctx context.Context, f *File, path string) error {
 			return err
 		}
 		stay := c.ino.leave(f.ino, base)
-		if err := c.remote.Remove(ctx, path); err != nil {
+		if err := c.removeThere(ctx, path); err != nil {
 			stay()
 			return c.failed(err, path)
 		}

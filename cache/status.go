@@ -71,6 +71,10 @@ func (f *File) pending() (Pending, bool) {
 	return p, true
 }
 
+// HasUnsent tells whether the cache in a directory, that of a mount that has
+// ended, has changes that the host does not have.
+func HasUnsent(dir string) bool { return hasUnsent(dir) }
+
 // Usage is what clean contents take on the local disk.
 type Usage struct {
 	Files   int

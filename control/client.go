@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// ErrDead says that nobody listens to the socket of a mount: its process was
-// killed.
-var ErrDead = errors.New("its process has ended without unmounting")
+// ErrDead says that nobody listens to the socket of a mount: its process has
+// ended.
+var ErrDead = errors.New("its process has ended")
 
 // ErrSilent says that a mount took a request and did not answer in time.
 var ErrSilent = errors.New("its process does not answer")

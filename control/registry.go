@@ -52,9 +52,8 @@ func runtimeDir(uid int) string {
 }
 
 // Register says in the places where a mount's socket is, until it is undone.
-// It takes the place of what dead mounts of the same mountpoint, or of the same
-// directory of the host, have left.
-func Register(places []string, m Mount) (undo func(), err error) {
+// It removes what dead mounts have said that are void then.
+func Register(places []string, m Mount, void func(Mount) bool) (undo func(), err error) {
 	m.Version = Version
 	text, err := json.Marshal(m)
 	if err != nil {
@@ -63,7 +62,7 @@ func Register(places []string, m Mount) (undo func(), err error) {
 	var made []string
 	var failed []error
 	for _, place := range places {
-		dropDead(place, m)
+		dropDead(place, void)
 		path := filepath.Join(place, entryName(m.Dir))
 		if err := writeEntry(path, text); err != nil {
 			failed = append(failed, err)
@@ -118,25 +117,22 @@ func checkPlace(place string) error {
 	return nil
 }
 
-// dropDead removes what a new mount makes void.
-func dropDead(place string, now Mount) {
+// dropDead removes what dead mounts have said.
+func dropDead(place string, void func(Mount) bool) {
 	for path, m := range readPlace(place) {
-		same := m.Mountpoint == now.Mountpoint || filepath.Dir(m.Dir) == filepath.Dir(now.Dir)
-		if m.Dir != now.Dir && same && !m.Held() {
+		if !m.Held() && void(m) {
 			os.Remove(path)
 		}
 	}
 }
 
-// Registered lists the mounts that the places tell of, oldest first.
-func Registered(places []string) []Mount {
+// Registered lists the mounts that the places tell of, oldest first, but dead
+// ones that are void.
+func Registered(places []string, void func(Mount) bool) []Mount {
 	found := map[string]Mount{}
 	for _, place := range places {
-		for path, m := range readPlace(place) {
-			if _, err := os.Lstat(m.Dir); errors.Is(err, syscall.ENOENT) {
-				os.Remove(path) // with the cache its last trace is gone
-				continue
-			}
+		dropDead(place, void)
+		for _, m := range readPlace(place) {
 			found[m.Dir] = m
 		}
 	}

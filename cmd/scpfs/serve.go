@@ -8,13 +8,13 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/scpfs/scpfs/cache"
+	"github.com/scpfs/scpfs/control"
 	"github.com/scpfs/scpfs/fusefs"
 	"github.com/scpfs/scpfs/mount"
 	"github.com/scpfs/scpfs/scpio"
@@ -57,6 +57,11 @@ type session struct {
 	fs     *fusefs.FS
 	server *mount.Server
 	log    *slog.Logger
+
+	source, point string // as people know the mount
+	since         time.Time
+	control       *control.Server
+	unregister    func()
 }
 
 // start brings up a mount, from the host to the kernel.
@@ -80,6 +85,7 @@ func start(ctx context.Context, cfg config, log *slog.Logger) (*session, error) 
 	if s.cache, err = cache.Open(ctx, client, o); err != nil {
 		return s, fmt.Errorf("open the cache in %s: %w", o.Dir, err)
 	}
+	s.listen(cfg)
 	s.fs = fusefs.New(s.cache, view(cfg, client.Host(), log))
 	m := cfg.Mount
 	m.FsName = cmp.Or(m.FsName, cfg.Source)
@@ -104,14 +110,6 @@ func (s *session) tell(asked chan os.Signal, out *output) (stop func()) {
 		close(asked)
 		telling.Wait()
 	}
-}
-
-// inUse is how much memory is not garbage.
-func inUse() uint64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }
 
 // view is how files are shown.
@@ -141,6 +139,8 @@ func (s *session) end() error {
 	if s.fs != nil {
 		s.fs.Close()
 	}
+	s.silence()
+	defer s.forget()
 	if s.cache != nil {
 		err = unsent(s.cache.Close(context.Background()))
 	}

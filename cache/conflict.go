@@ -29,9 +29,13 @@ const (
 // conflict ends a store that met a foreign change of the file. Called with
 // the file locked.
 func (f *File) conflict(ctx context.Context, path string, u Upload) error {
-	if now, err := f.c.remote.Stat(ctx, path); err == nil && f.derives(now.Attr, u.Expect) {
+	now, err := f.c.stat(ctx, path) // which is what a person decides about, see Resolve
+	if err == nil && f.derives(now.Attr, u.Expect) {
 		f.rebase(now.Attr)
 		return f.storeLocked(ctx)
+	}
+	if isGone(err) {
+		f.c.tree.forget(path)
 	}
 	f.c.changed(path)
 	f.c.tree.expire(path)

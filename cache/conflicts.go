@@ -181,6 +181,14 @@ func (l *conflictList) list() []Conflict {
 	return slices.Clone(l.all)
 }
 
+// removed takes in that a name was removed here.
+func (l *conflictList) removed(path string) {
+	of := func(c Conflict) bool { return c.Copy == path }
+	if slices.ContainsFunc(l.list(), of) {
+		l.forget(of)
+	}
+}
+
 // moved takes in that names were changed here. A copy that took the place of
 // the file, or whose name is no more that of a copy, is nobody's conflict.
 func (l *conflictList) moved(from, to string) {

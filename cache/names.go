@@ -313,9 +313,14 @@ func (c *Cache) Unlink(ctx context.Context, path string) error {
 	}
 	defer unlock()
 	if f := c.openAt(path); f != nil {
-		return c.unlinkOpen(ctx, f, path)
+		err = c.unlinkOpen(ctx, f, path)
+	} else {
+		err = c.unlinkClosed(ctx, path)
 	}
-	return c.unlinkClosed(ctx, path)
+	if err == nil {
+		c.conflicts.removed(path)
+	}
+	return err
 }
 
 func (c *Cache) unlinkClosed(ctx context.Context, path string) error {

@@ -99,23 +99,41 @@ func (c *Cache) promote(ctx context.Context, x Conflict) error {
 		return err
 	}
 	defer unlock()
-	over := Attr{}
-	if a, k := c.tree.last(x.Path); k == known {
-		over = a
+	over, err := c.decidedAbout(ctx, x.Path)
+	if err != nil {
+		return err
 	}
 	err = c.renameBy(ctx, x.Copy, x.Path, 0, func() (Attr, error) {
 		return c.remote.RenameIf(ctx, x.Copy, x.Path, nil, &over)
 	})
 	if errors.Is(err, syscall.ESTALE) {
-		c.stat(ctx, x.Path) // is known when it is looked at
-		if _, there := c.stat(ctx, x.Copy); there != nil {
-			return there
+		if _, err := c.stat(ctx, x.Copy); err != nil {
+			return err
+		}
+		if _, err := c.stat(ctx, x.Path); isGone(err) {
+			c.tree.forget(x.Path)
 		}
 		return ErrChanged
 	}
 	c.tell(Notice{Path: x.Copy})
 	c.tell(Notice{Path: x.Path})
 	return err
+}
+
+// decidedAbout is the version of the host's file that a person decides about:
+// what was last known of it here, or, where nothing was, what it is now.
+func (c *Cache) decidedAbout(ctx context.Context, path string) (Attr, error) {
+	switch a, k := c.tree.last(path); k {
+	case known:
+		return a, nil
+	case absent:
+		return Attr{}, nil
+	}
+	e, err := c.stat(ctx, path)
+	if isGone(err) {
+		return Attr{}, nil
+	}
+	return e.Attr, err
 }
 
 // resolveUnsent decides about a file that could not be stored.

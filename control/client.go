@@ -20,6 +20,9 @@ var ErrDead = errors.New("its process has ended")
 // ErrSilent says that a mount took a request and did not answer in time.
 var ErrSilent = errors.New("its process does not answer")
 
+// errNoAnswer is also what strangers get.
+var errNoAnswer = errors.New("it does not answer this user, or has just ended")
+
 // RemoteError is what a mount answered instead of doing what was asked.
 type RemoteError struct{ Said string }
 
@@ -56,17 +59,16 @@ func exchange(c net.Conn, r Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	if _, err := c.Write(append(line, '\n')); err != nil {
-		return Answer{}, err
+	if _, err = c.Write(append(line, '\n')); err == nil {
+		line, err = bufio.NewReader(io.LimitReader(c, maxAnswer)).ReadBytes('\n')
 	}
-	got, err := bufio.NewReader(io.LimitReader(c, maxAnswer)).ReadBytes('\n')
-	if errors.Is(err, io.EOF) && len(got) == 0 {
-		return Answer{}, errors.New("the mount does not answer this user")
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+		return Answer{}, errNoAnswer
 	}
 	if err != nil {
 		return Answer{}, err
 	}
-	return parseAnswer(got)
+	return parseAnswer(line)
 }
 
 func parseAnswer(line []byte) (Answer, error) {

@@ -174,6 +174,6 @@ func TestStatusIsPrivate(t *testing.T) {
 	}
 	chmod(t, m.Cache, 0o755)
 	chmod(t, filepath.Join(dir, "control"), 0o666)
-	wantSaid(t, askAs(1234), "false", "does not answer this user")
+	wantSaid(t, askAs(1234), "false", "it does not answer this user")
 	wantSaid(t, askAs(65534), "true <nil>")
 }

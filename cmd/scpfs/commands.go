@@ -28,7 +28,7 @@ func commands() []command {
 	return []command{
 		{"status", "status [MOUNTPOINT] [--json]", "how mounts are: connection, cache, what is not sent yet", runStatus},
 		{"conflicts", "conflicts [MOUNTPOINT] [--json]", "files that were changed on both sides", runConflicts},
-		{"resolve", "resolve MOUNTPOINT PATH --keep local|remote|both", "end a conflict, or give up a change that cannot be sent", runResolve},
+		{"resolve", "resolve MOUNTPOINT PATH --keep local|remote|both [--yes] [--save FILE]", "end a conflict, or give up a change that cannot be sent", runResolve},
 	}
 }
 

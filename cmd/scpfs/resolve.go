@@ -57,22 +57,25 @@ func (a *ask) confirm(m control.Mount, path string) error {
 		return fmt.Errorf("%s: %s", control.Printable(m.Mountpoint), died(m, err))
 	}
 	unsent := got.Status != nil && slices.ContainsFunc(got.Status.Unsent, func(u control.Unsent) bool { return string(u.Path) == path })
-	question := "Remove our copy of %s from the host? "
+	text := "Remove our copy of %s from the host? "
 	if unsent {
-		question = "The host does not have the changes of %s. Give them up? "
+		text = "The host does not have the changes of %s. Give them up? "
 	}
 	if f, ok := a.in.(*os.File); ok && !term.IsTerminal(int(f.Fd())) {
 		return errors.New("nobody can be asked: give --yes")
 	}
-	fmt.Fprintf(a.err, question, control.Printable(path))
-	line, err := bufio.NewReader(a.in).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	if answer := strings.ToLower(strings.TrimSpace(line)); answer != "y" && answer != "yes" {
+	fmt.Fprintf(a.err, text, control.Printable(path))
+	if !agreed(a.in) {
 		return errors.New("nothing was done")
 	}
 	return nil
+}
+
+// agreed reads the answer to a question.
+func agreed(in io.Reader) bool {
+	line, _ := bufio.NewReader(in).ReadString('\n') // without an answer it is no
+	answer := strings.ToLower(strings.TrimSpace(line))
+	return answer == "y" || answer == "yes"
 }
 
 // resolved says where contents are that were given up, and brings them where

@@ -9,7 +9,7 @@ import (
 	"github.com/scpfs/scpfs/control"
 )
 
-// report is what a command knows of one mount, for machines.
+// mountReport is what a command knows of one mount, for machines.
 type mountReport struct {
 	Mountpoint string             `json:"mountpoint"`
 	Source     string             `json:"source,omitempty"`
@@ -55,7 +55,7 @@ func (a *ask) reports(args []string, command string) ([]mountReport, error) {
 	done := make(chan struct{})
 	for i, m := range mounts {
 		go func() {
-			all[i] = ask1(m, command)
+			all[i] = askOne(m, command)
 			done <- struct{}{}
 		}()
 	}
@@ -70,7 +70,7 @@ func (a *ask) reports(args []string, command string) ([]mountReport, error) {
 	return all, nil
 }
 
-func ask1(m control.Mount, command string) mountReport {
+func askOne(m control.Mount, command string) mountReport {
 	r := mountReport{Mountpoint: m.Mountpoint, Source: m.Source, Dir: m.Dir}
 	got, err := question(m, control.Request{Command: command}, askWithin)
 	switch {
@@ -124,7 +124,7 @@ func printStatus(w io.Writer, s control.Status, now time.Time) {
 	fmt.Fprintf(w, "%s on %s\n", control.Printable(s.Source), control.Printable(s.Mountpoint))
 	fmt.Fprintf(w, "  mounted     for %s, process %d, %s of memory\n", age(now, s.Since), s.PID, size(int64(s.Memory)))
 	fmt.Fprintf(w, "  connection  %s\n", connectionWords(s.Connection, now))
-	fmt.Fprintf(w, "  cache       %s in %d files%s, %s\n", size(s.Cache.Bytes), s.Cache.Files, budget(s.Cache.Size), control.Printable(s.Cache.Dir))
+	fmt.Fprintf(w, "  cache       %s in %s%s, %s\n", size(s.Cache.Bytes), plural(s.Cache.Files, "file"), budget(s.Cache.Size), control.Printable(s.Cache.Dir))
 	fmt.Fprintf(w, "  ahead       %s fetched, %s of it read\n", size(s.Ahead.Fetched), size(s.Ahead.Read))
 	fmt.Fprintf(w, "  unsent      %s\n", count(len(s.Unsent), "file"))
 	for _, u := range s.Unsent {
@@ -158,11 +158,11 @@ func connectionWords(c control.Connection, now time.Time) string {
 	return text
 }
 
-func budget(size64 int64) string {
-	if size64 == 0 {
+func budget(most int64) string {
+	if most == 0 {
 		return ""
 	}
-	return " of at most " + size(size64)
+	return " of at most " + size(most)
 }
 
 func opened(open bool) string {
@@ -173,13 +173,17 @@ func opened(open bool) string {
 }
 
 func count(n int, what string) string {
-	switch n {
-	case 0:
+	if n == 0 {
 		return "none"
-	case 1:
-		return "1 " + what
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return plural(n, what)
+}
+
+func plural(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 // age is how long ago something was, to the second.

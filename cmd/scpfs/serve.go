@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -25,8 +24,6 @@ import (
 func serve(cfg config, child *mount.Child) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	asked := make(chan os.Signal, 1)
-	signal.Notify(asked, syscall.SIGUSR1) // it would end the program until then
 	out := newOutput(cfg.Debug || cfg.Verbose)
 	s, err := start(ctx, cfg, out.log)
 	if err == nil && child != nil {
@@ -36,7 +33,6 @@ func serve(cfg config, child *mount.Child) int {
 	if err != nil {
 		return report(child, errors.Join(err, s.end()))
 	}
-	defer s.tell(asked, out)()
 	select {
 	case <-s.server.Done():
 	case <-ctx.Done():
@@ -92,24 +88,6 @@ func start(ctx context.Context, cfg config, log *slog.Logger) (*session, error) 
 	m.Debug, m.Logger, m.Base, m.Wrap = cfg.Debug, log, s.fs.Options(), s.fs.Wrap
 	s.server, err = mount.Mount(cfg.Mountpoint, s.fs.Root(), m)
 	return s, err
-}
-
-// tell answers SIGUSR1 with what the mount has done so far and takes, in its
-// messages, until it is stopped.
-func (s *session) tell(asked chan os.Signal, out *output) (stop func()) {
-	var telling sync.WaitGroup
-	telling.Go(func() {
-		for range asked {
-			n := s.cache.Ahead()
-			out.say("fetched ahead: %d bytes, of which %d were read", n.Fetched, n.Read)
-			out.say("memory: %d bytes in use", inUse())
-		}
-	})
-	return func() {
-		signal.Stop(asked)
-		close(asked)
-		telling.Wait()
-	}
 }
 
 // view is how files are shown.

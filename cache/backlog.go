@@ -45,7 +45,8 @@ type change struct {
 	base   Attr   // the version that is changed or removed
 	set    Change
 	links  uint32 // of the directory before it
-	file   *File  // of a store, which has the rest
+	since  time.Time
+	file   *File // of a store, which has the rest
 }
 
 func newBacklog() *backlog {
@@ -70,6 +71,7 @@ func (b *backlog) number() uint64 {
 func (b *backlog) add(ch *change) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	ch.since = time.Now()
 	b.waiting = append(b.waiting, ch)
 	b.showLocked(ch)
 	b.movedLocked()
@@ -178,6 +180,19 @@ func (b *backlog) wait(ctx context.Context, concerns func(*change) bool) error {
 			return interrupted(ctx)
 		}
 	}
+}
+
+// report lists the changes that are not of contents.
+func (b *backlog) report() []Pending {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var all []Pending
+	for _, ch := range b.waiting {
+		if ch.kind != storing {
+			all = append(all, Pending{Path: ch.path, Change: string(ch.kind), Since: ch.since, Err: b.lost})
+		}
+	}
+	return all
 }
 
 // all are the changes that wait, in order.

@@ -84,6 +84,9 @@ type Cache struct {
 	ino    *inodes
 	names  gate
 	temps  *tempNames
+
+	conflicts *conflictList
+
 	flight singleflight.Group
 	walks  walks
 	ahead  ahead
@@ -123,6 +126,7 @@ func Open(ctx context.Context, remote Remote, o Options) (*Cache, error) {
 		temps: newTempNames(), backlog: newBacklog(),
 		files: map[uint64]*File{}, live: map[string]map[string]*File{},
 	}
+	c.conflicts = openConflicts(d, o.Dir)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.tree.learn("", 0, self, time.Now())
 	if err := c.recover(ctx); err != nil {

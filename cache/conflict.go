@@ -29,9 +29,13 @@ const (
 // conflict ends a store that met a foreign change of the file. Called with
 // the file locked.
 func (f *File) conflict(ctx context.Context, path string, u Upload) error {
-	if now, err := f.c.remote.Stat(ctx, path); err == nil && f.derives(now.Attr, u.Expect) {
+	now, err := f.c.stat(ctx, path) // which is what a person decides about, see Resolve
+	if err == nil && f.derives(now.Attr, u.Expect) {
 		f.rebase(now.Attr)
 		return f.storeLocked(ctx)
+	}
+	if isGone(err) {
+		f.c.tree.forget(path)
 	}
 	f.c.changed(path)
 	f.c.tree.expire(path)
@@ -135,6 +139,7 @@ func (f *File) storeAs(ctx context.Context, path, why string) (string, error) {
 		if err == nil {
 			err = f.stored(name, a, seq)
 			c.tell(Notice{Path: name})
+			c.conflicts.add(Conflict{Kind: why, Path: path, Copy: name})
 			return name, err
 		}
 		if !errors.Is(err, syscall.ESTALE) || try == 100 {

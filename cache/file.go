@@ -52,6 +52,7 @@ type File struct {
 	place    uint64  // in the order of changes; 0: the end
 	from     *origin // of contents that are a copy of another file's
 	same     prefix
+	trouble  trouble
 }
 
 // origin says that a file's contents are those of a file on the host.
@@ -515,6 +516,7 @@ func (f *File) touchLocked() error {
 		if err := f.noteLocked(false); err != nil {
 			return err
 		}
+		f.beginsLocked()
 		f.dirty = true
 	}
 	f.seq++

@@ -333,15 +333,20 @@ func (c *Cache) Unlink(ctx context.Context, path string) error {
 	}
 	defer unlock()
 	if f := c.openAt(path); f != nil {
-		return c.unlinkOpen(ctx, f, path)
+		err = c.unlinkOpen(ctx, f, path)
+	} else {
+		err = c.unlinkClosed(ctx, path)
 	}
-	return c.unlinkClosed(ctx, path)
+	if err == nil {
+		c.conflicts.removed(path)
+	}
+	return err
 }
 
 func (c *Cache) unlinkClosed(ctx context.Context, path string) error {
 	a, k := c.tree.last(path)
 	stay := c.leave(a, k)
-	if err := c.remote.Remove(ctx, path); err != nil {
+	if err := c.removeThere(ctx, path); err != nil {
 		stay()
 		return c.failed(err, path)
 	}
@@ -394,7 +399,7 @@ func (c *Cache) unlinkOpen(ctx context.Context, f *File, path string) error {
 			return err
 		}
 		stay := c.ino.leave(f.ino, base)
-		if err := c.remote.Remove(ctx, path); err != nil {
+		if err := c.removeThere(ctx, path); err != nil {
 			stay()
 			return c.failed(err, path)
 		}

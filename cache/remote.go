@@ -51,6 +51,12 @@ type Remote interface {
 	Remove(ctx context.Context, path string) error
 	Rmdir(ctx context.Context, path string) error
 	Rename(ctx context.Context, from, to string, flags uint32) (Attr, error)
+	// RemoveIf and RenameIf do what Remove, and Rename without flags, do, if
+	// the files have the contents of these versions (inode, size, time of the
+	// last write). One whose Ino is 0 says that there is none, nil that it may
+	// be any. Else, also when a file is gone, the error is ESTALE.
+	RemoveIf(ctx context.Context, path string, have Attr) error
+	RenameIf(ctx context.Context, from, to string, old, over *Attr) (Attr, error)
 	Setattr(ctx context.Context, path string, ch Change) (Attr, error)
 	Truncate(ctx context.Context, path string, have Attr, size int64) (Attr, error)
 
@@ -132,7 +138,7 @@ type Upload = struct {
 //	mkdir    Path, Mode
 //	symlink  Path, Target
 //	rename   Path, To: replaces what it can, as rename(2)
-//	remove   Path
+//	remove   Path; Upload.Expect is as in RemoveIf, unless its Ino is 0
 //	rmdir    Path
 //	setattr  Path, Change
 type Step = struct {

@@ -92,6 +92,11 @@ func lockAll(ctx context.Context, a, b *File) (func(), error) {
 }
 
 func (c *Cache) rename(ctx context.Context, from, to string, flags uint32) error {
+	return c.renameBy(ctx, from, to, flags, func() (Attr, error) { return c.renameThere(ctx, from, to, flags) })
+}
+
+// renameBy is rename with what renames on the host, unless it is an exchange.
+func (c *Cache) renameBy(ctx context.Context, from, to string, flags uint32, there func() (Attr, error)) error {
 	src, dst := c.openAt(from), c.openAt(to)
 	for _, f := range []*File{src, dst} {
 		if f == nil || f == dst && flags == 0 {
@@ -124,7 +129,7 @@ func (c *Cache) rename(ctx context.Context, from, to string, flags uint32) error
 	if flags == 0 && !same {
 		stay = c.makeWay(dst, over, known2)
 	}
-	a, err := c.remote.Rename(ctx, from, to, flags)
+	a, err := there()
 	if err != nil {
 		stay()
 		return c.failed(err, from, to)
@@ -143,6 +148,7 @@ func (c *Cache) rename(ctx context.Context, from, to string, flags uint32) error
 	}
 	c.replaced(ctx, over, known2, to, ino)
 	c.renamed(from, to, false)
+	c.conflicts.moved(from, to)
 	if src != nil {
 		src.rebound(a)
 	} else if known1 == known {

@@ -77,13 +77,28 @@ func (c *Cache) perform(ctx context.Context, ch *change) (Attr, error) {
 	case setting:
 		return c.remote.Setattr(ctx, ch.path, ch.set)
 	case removing:
-		err := c.remote.Remove(ctx, ch.path)
-		if isGone(err) {
-			err = nil
-		}
-		return Attr{}, err
+		return Attr{}, c.removeAsSeen(ctx, ch)
 	}
 	return Attr{}, syscall.EINVAL
+}
+
+// removeAsSeen removes what was there when the removal was asked for. What
+// somebody else has put in its place stays.
+func (c *Cache) removeAsSeen(ctx context.Context, ch *change) error {
+	if ch.base.Dev == hereDev || c.o.Conflict == Local {
+		err := c.remote.Remove(ctx, ch.path)
+		if isGone(err) {
+			return nil
+		}
+		return err
+	}
+	err := c.remote.RemoveIf(ctx, ch.path, ch.base)
+	if errors.Is(err, syscall.ESTALE) {
+		if _, gone := c.remote.Stat(ctx, ch.path); isGone(gone) {
+			return nil
+		}
+	}
+	return err
 }
 
 // madeBefore takes what is there for what was to be made, if it is the same.
@@ -154,6 +169,7 @@ func (c *Cache) sendFile(ctx context.Context, ch *change) error {
 func (c *Cache) sentFile(ch *change, err error) {
 	f := ch.file
 	c.backlog.done(ch)
+	_ = f.tell(err)
 	f.mu.Lock()
 	if err != nil {
 		f.queued, f.failed = false, err

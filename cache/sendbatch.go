@@ -124,6 +124,9 @@ func (c *Cache) part(ch *change) (part, bool) {
 // step describes a change of a name or of attributes.
 func (ch *change) step() (Step, bool) {
 	s := Step{Op: string(ch.kind), Path: ch.path, Mode: ch.entry.Attr.Mode & 07777, Target: ch.entry.Target, Change: ch.set}
+	if ch.kind == removing && ch.base.Dev != hereDev {
+		s.Upload.Expect = ch.base
+	}
 	return s, ch.kind != storing
 }
 

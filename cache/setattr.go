@@ -225,7 +225,11 @@ func (c *Cache) truncate(ctx context.Context, path string, size int64) (Attr, er
 	}
 	a, err := c.remote.Truncate(ctx, path, e.Attr, size)
 	if errors.Is(err, syscall.ESTALE) { // changed there since it was asked about
-		if e, err = c.stat(ctx, path); err == nil {
+		read := c.disk.read(e.Attr)
+		if e, err = c.stat(ctx, path); err == nil && read && c.o.Conflict != Local {
+			err = changedThere("truncate", path)
+		}
+		if err == nil {
 			a, err = c.remote.Truncate(ctx, path, e.Attr, size)
 		}
 	}

@@ -28,7 +28,7 @@ func (f *File) store(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	return f.storeLocked(ctx)
+	return f.tell(f.storeLocked(ctx))
 }
 
 // storeLocked is store for who has locked the file and shares the names. It

@@ -97,7 +97,7 @@ same $'moved.txt\nsettings.conf' "$(ls "$home/project")"
 [[ ! -e $home/new ]] || { echo "the directory is still there"; exit 1; }
 
 say "status"
-show grep " $mnt " /proc/self/mounts
+show bin/scpfs status "$mnt"
 show df -h "$mnt"
 
 say "unmounting"

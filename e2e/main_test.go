@@ -39,6 +39,14 @@ func buildAndRun(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	// Where mounts say that they are: not among those of who runs the tests.
+	for _, name := range []string{"XDG_RUNTIME_DIR", "XDG_CACHE_HOME"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		os.Setenv(name, filepath.Join(dir, name))
+	}
 	scpfs = filepath.Join(dir, "scpfs")
 	build := exec.Command("go", "build", "-race", "-o", scpfs, "../cmd/scpfs")
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr

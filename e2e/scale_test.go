@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -161,27 +160,13 @@ func (c *cost) report(what string, entries, fixed int) {
 	}
 }
 
-// inUse is what the program says of its memory when it is asked by SIGUSR1.
-var inUse = regexp.MustCompile(`memory: (\d+) bytes in use`)
-
 // memory asks the program, and the kernel about it.
 func (m *mounted) memory() memory {
 	m.t.Helper()
 	var f memory
 	status := m.status()
 	f.now, f.peak = kilobytes(status, "VmRSS"), kilobytes(status, "VmHWM")
-	said := len(inUse.FindAllString(m.program.said(), -1))
-	if err := syscall.Kill(m.Pid(), syscall.SIGUSR1); err != nil {
-		m.t.Fatal(err)
-	}
-	waitUntil(m.t, "the program told its memory", func() bool {
-		all := inUse.FindAllStringSubmatch(m.program.said(), -1)
-		if len(all) == said {
-			return false
-		}
-		f.heap, _ = strconv.Atoi(all[len(all)-1][1]) // digits
-		return true
-	})
+	f.heap = int(m.told().Memory)
 	return f
 }
 

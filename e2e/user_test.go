@@ -23,7 +23,7 @@ func ordinary(t *testing.T) (*scptest.Server, mountOptions) {
 	theirs.ConfigFile = filepath.Join(dir, "config")
 	writeFile(t, theirs.ConfigFile, strings.ReplaceAll(readFile(t, srv.ConfigFile), filepath.Dir(srv.KeyFile), dir))
 	run(t, "/", "chown", "-R", "65534:65534", dir)
-	return &theirs, mountOptions{as: nobody, env: []string{"HOME=" + dir, "USER=nobody", "LOGNAME=nobody"}}
+	return &theirs, mountOptions{as: nobody, env: []string{"HOME=" + dir, "XDG_CACHE_HOME=" + dir + "/.cache", "USER=nobody", "LOGNAME=nobody"}}
 }
 
 // as runs a script as an ordinary user.

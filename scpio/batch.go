@@ -14,7 +14,7 @@ import (
 //	mkdir    Path, Mode
 //	symlink  Path, Target
 //	rename   Path, To: replaces what it can, as rename(2)
-//	remove   Path
+//	remove   Path; Upload.Expect is as in RemoveIf, unless its Ino is 0
 //	rmdir    Path
 //	setattr  Path, Change
 type Step = struct {
@@ -191,6 +191,9 @@ func (c *Client) command(s Step) (string, error) {
 	case "rename":
 		return c.rename(s.Path, s.To, "''"), nil
 	case "remove":
+		if s.Upload.Expect.Ino != 0 {
+			return c.removeIf(s.Path, s.Upload.Expect), nil
+		}
 		return c.remove("rm", s.Path), nil
 	case "rmdir":
 		return c.remove("rmdir", s.Path), nil

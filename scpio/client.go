@@ -41,6 +41,8 @@ type Client struct {
 	// long, and all shells but one, so that other operations need not wait.
 	transfers chan struct{}
 
+	monitor monitor
+
 	host Host   // fixed once New has returned
 	root string // likewise
 }
@@ -54,12 +56,12 @@ func New(ctx context.Context, dial func(context.Context) (Conn, error), o Option
 	timeout := cmp.Or(o.Timeout, 30*time.Second)
 	shells := max(cmp.Or(o.Shells, 5), 1)
 	c := &Client{
-		pool:      newPool(dial, shells, timeout, log),
 		timeout:   timeout,
 		follow:    o.FollowSymlinks,
 		log:       log,
 		transfers: make(chan struct{}, max(shells-1, 1)),
 	}
+	c.pool = newPool(c.monitor.watch(dial), shells, timeout, log)
 	if err := c.identify(ctx, o.Root); err != nil {
 		c.Close()
 		return nil, err

@@ -130,6 +130,15 @@ sub conflict {
 	return z(9, '');
 }
 
+# still PATH WANT: whether a file is what a change is based on, as q in remote.sh.
+sub still {
+	my ($path, $want) = @_;
+	return 1 if $want eq '';
+	my $s = st($path);
+	return !$s if $want eq '-';
+	return $s && index($s->{version}, $want) == 0;
+}
+
 # The functions of remote.sh that are done here, by their names there. One
 # that returns nothing has changed nothing: then the shell does it.
 %do = (
@@ -220,6 +229,16 @@ sub conflict {
 		unlink map { "$path/$_" } readdir $dir;
 		rmdir $path;
 		return 1;
+	},
+	r => sub {
+		my ($path, $want) = @_;
+		still($path, $want) or return z(9, '');
+		return unlink($path) ? z(0, '') : failed();
+	},
+	m => sub {
+		my ($from, $to, $old, $over) = @_;
+		still($from, $old) && still($to, $over) or return z(9, '');
+		return rename($from, $to) ? f($to) : failed();
 	},
 	remove => sub { return ($_[0] eq 'rm' ? unlink $_[1] : rmdir $_[1]) ? z(0, '') : failed() },
 	setattr => sub {

@@ -410,6 +410,29 @@ M() {
 	if [ "$3" = swap ]; then f $s "$2" "$1"; else f $s "$2"; fi
 }
 
+# q PATH WANT: whether a file is what a change is based on: its version begins
+# with WANT. "-" says that there must be none, "" that it may be anything.
+q() {
+	case $2 in
+	'') return ;;
+	-) [ ! -e "$1" ] && [ ! -L "$1" ]; return ;;
+	esac
+	o=$(v "$1")
+	case $o in "$2"*) return ;; esac
+	return 1
+}
+
+# r PATH WANT, m FROM TO WANTFROM WANTTO FROMDIR TODIR: remove and rename what is
+# still expected, or else nothing, with status 9.
+r() {
+	q "$1" "$2" || { z 9; return; }
+	remove rm "$1"
+}
+m() {
+	q "$1" "$3" && q "$2" "$4" || { z 9; return; }
+	M "$1" "$2" '' "$5" "$6"
+}
+
 # V FROM TO FAR: replace. Between directories (FAR is not empty) mv would copy
 # where a mount point of the same file system lies between. What rename(2) finds in the names themselves is found
 # before mv can see it differently: two names of one file stay as they are,
@@ -591,7 +614,7 @@ case $a in
 	settle() { give settle; IFS= read -r x <&"$back" || exit 1; }
 	fresh() { give fresh "$r"; IFS= read -r x <&"$back" || exit 1; [ -z "$x" ]; }
 	sweep() { [ -z "$r" ] || give sweep "$r"; r=; }
-	for o in A L F B N D K M H Y T remove setattr; do eval "$o() { give $o \"\$@\"; }"; done
+	for o in A L F B N D K M H Y T r m remove setattr; do eval "$o() { give $o \"\$@\"; }"; done
 	f() {
 		[ "$1" = 0 ] || { z "$1" "$x"; return; }
 		shift

@@ -44,6 +44,9 @@ func step(ctx context.Context, r cache.Remote, s cache.Step) (cache.Attr, error)
 	case "rename":
 		return r.Rename(ctx, s.Path, s.To, 0)
 	case "remove":
+		if s.Upload.Expect.Ino != 0 {
+			return cache.Attr{}, r.RemoveIf(ctx, s.Path, s.Upload.Expect)
+		}
 		return cache.Attr{}, r.Remove(ctx, s.Path)
 	case "rmdir":
 		return cache.Attr{}, r.Rmdir(ctx, s.Path)

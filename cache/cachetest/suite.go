@@ -30,6 +30,8 @@ func Run(t *testing.T, open func(t *testing.T) (remote cache.Remote, dir string)
 		"Mkdir":        testMkdir,
 		"Mknod":        testMknod,
 		"Remove":       testRemove,
+		"RemoveIf":     testRemoveIf,
+		"RenameIf":     testRenameIf,
 		"Rename":       testRename,
 		"RenameDir":    testRenameDir,
 		"RenameFlags":  testRenameFlags,

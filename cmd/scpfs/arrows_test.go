@@ -10,11 +10,12 @@ import (
 // allowed are the packages of ours that each package may import. A package
 // below another belongs to it: scpio/sshdial is scpio here.
 var allowed = map[string][]string{
-	"cmd":    {"mount", "fusefs", "cache", "scpio"},
-	"fusefs": {"cache"},
-	"cache":  {},
-	"scpio":  {},
-	"mount":  {},
+	"cmd":     {"mount", "fusefs", "cache", "scpio", "control"},
+	"fusefs":  {"cache"},
+	"cache":   {},
+	"scpio":   {},
+	"mount":   {},
+	"control": {},
 	// What stands beside the program.
 	"demo":  {"scpio"},
 	"bench": {"scpio"},

@@ -32,6 +32,10 @@ func writeHelp(w io.Writer) error {
 	for _, f := range commandFlags {
 		fmt.Fprintf(&b, "  %-24s %s\n", f.usage, f.help)
 	}
+	b.WriteString("\nAsks a running mount:\n")
+	for _, c := range commands() {
+		fmt.Fprintf(&b, "  scpfs %s\n%27s%s\n", c.usage, "", c.help)
+	}
 	for _, group := range optionTable {
 		fmt.Fprintf(&b, "\n%s (-o):\n", group.title)
 		for _, o := range group.options {
@@ -78,6 +82,10 @@ func writeOptionsPage(w io.Writer) error {
 	b.WriteString("| flag | meaning |\n|---|---|\n")
 	for _, f := range commandFlags {
 		row(&b, f.usage, f.help)
+	}
+	b.WriteString("\n## Commands\n\nA word without a colon as the first argument asks mounts that run.\n\n| command | what it does |\n|---|---|\n")
+	for _, c := range commands() {
+		row(&b, "scpfs "+c.usage, c.help)
 	}
 	for _, group := range optionTable {
 		fmt.Fprintf(&b, "\n## -o: %s\n\n| option | meaning |\n|---|---|\n", group.title)

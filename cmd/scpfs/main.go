@@ -20,6 +20,9 @@ func main() { os.Exit(run()) }
 
 // run is the program; what it returns is the exit status.
 func run() int {
+	if c, ok := commandOf(os.Args[1:]); ok {
+		return runCommand(c, os.Args[2:])
+	}
 	child, background := mount.InBackground()
 	cfg, err := parseArgs(os.Args[0], os.Args[1:])
 	switch {

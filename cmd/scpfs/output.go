@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -25,9 +24,6 @@ func newOutput(everything bool) *output {
 	w := &switchWriter{w: os.Stderr}
 	return &output{slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level})), w}
 }
-
-// say writes what somebody has asked for, whatever else is logged.
-func (o *output) say(format string, args ...any) { fmt.Fprintf(o.w, format+"\n", args...) }
 
 // maxMessages is the size from which on the file of messages is begun anew.
 const maxMessages = 1 << 20

@@ -8,13 +8,12 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/scpfs/scpfs/cache"
+	"github.com/scpfs/scpfs/control"
 	"github.com/scpfs/scpfs/fusefs"
 	"github.com/scpfs/scpfs/mount"
 	"github.com/scpfs/scpfs/scpio"
@@ -25,8 +24,6 @@ import (
 func serve(cfg config, child *mount.Child) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	asked := make(chan os.Signal, 1)
-	signal.Notify(asked, syscall.SIGUSR1) // it would end the program until then
 	out := newOutput(cfg.Debug || cfg.Verbose)
 	s, err := start(ctx, cfg, out.log)
 	if err == nil && child != nil {
@@ -36,7 +33,6 @@ func serve(cfg config, child *mount.Child) int {
 	if err != nil {
 		return report(child, errors.Join(err, s.end()))
 	}
-	defer s.tell(asked, out)()
 	select {
 	case <-s.server.Done():
 	case <-ctx.Done():
@@ -57,6 +53,11 @@ type session struct {
 	fs     *fusefs.FS
 	server *mount.Server
 	log    *slog.Logger
+
+	source, point string // as people know the mount
+	since         time.Time
+	control       *control.Server
+	unregister    func()
 }
 
 // start brings up a mount, from the host to the kernel.
@@ -80,38 +81,13 @@ func start(ctx context.Context, cfg config, log *slog.Logger) (*session, error) 
 	if s.cache, err = cache.Open(ctx, client, o); err != nil {
 		return s, fmt.Errorf("open the cache in %s: %w", o.Dir, err)
 	}
+	s.listen(cfg)
 	s.fs = fusefs.New(s.cache, view(cfg, client.Host(), log))
 	m := cfg.Mount
 	m.FsName = cmp.Or(m.FsName, cfg.Source)
 	m.Debug, m.Logger, m.Base, m.Wrap = cfg.Debug, log, s.fs.Options(), s.fs.Wrap
 	s.server, err = mount.Mount(cfg.Mountpoint, s.fs.Root(), m)
 	return s, err
-}
-
-// tell answers SIGUSR1 with what the mount has done so far and takes, in its
-// messages, until it is stopped.
-func (s *session) tell(asked chan os.Signal, out *output) (stop func()) {
-	var telling sync.WaitGroup
-	telling.Go(func() {
-		for range asked {
-			n := s.cache.Ahead()
-			out.say("fetched ahead: %d bytes, of which %d were read", n.Fetched, n.Read)
-			out.say("memory: %d bytes in use", inUse())
-		}
-	})
-	return func() {
-		signal.Stop(asked)
-		close(asked)
-		telling.Wait()
-	}
-}
-
-// inUse is how much memory is not garbage.
-func inUse() uint64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
 }
 
 // view is how files are shown.
@@ -141,6 +117,8 @@ func (s *session) end() error {
 	if s.fs != nil {
 		s.fs.Close()
 	}
+	s.silence()
+	defer s.forget()
 	if s.cache != nil {
 		err = unsent(s.cache.Close(context.Background()))
 	}

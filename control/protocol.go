@@ -80,14 +80,15 @@ type CacheUse struct {
 	MinFree int64  `json:"min_free"` // bytes of the disk left free
 }
 
-// Unsent is a file with changes that the host does not have.
+// Unsent is a change that the host does not have.
 type Unsent struct {
-	Path  Name      `json:"path"`
-	Size  int64     `json:"size"`
-	Since time.Time `json:"since"`
-	Error string    `json:"error,omitempty"` // of the last try to store it
-	Local string    `json:"local"`           // the file that has the contents
-	Open  bool      `json:"open"`            // a program has it open
+	Path   Name      `json:"path"`
+	Change string    `json:"change,omitempty"` // mkdir, symlink, setattr, remove; "": the contents of a file
+	Size   int64     `json:"size"`
+	Since  time.Time `json:"since"`
+	Error  string    `json:"error,omitempty"` // of the last try to store it
+	Local  string    `json:"local"`           // the file that has the contents
+	Open   bool      `json:"open"`            // a program has it open
 }
 
 // Conflict is a file that was changed on both sides.

@@ -71,7 +71,7 @@ func TestStatusOfUnsent(t *testing.T) {
 	}
 	wantFile(t, u.Local, "new")
 	text := m.ask("status", m.Point)
-	wantSaid(t, text, `"a\x1b[31mb\nc"`, "unsent      1 file", "not stored: ", u.Local)
+	wantSaid(t, text, `"a\x1b[31mb\nc"`, "unsent      1 change", "not stored: ", u.Local)
 	if strings.ContainsRune(text, '\x1b') {
 		t.Errorf("a terminal would obey %q", text)
 	}

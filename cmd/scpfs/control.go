@@ -98,7 +98,7 @@ func unsentFiles(c *cache.Cache) []control.Unsent {
 	all := []control.Unsent{}
 	for _, p := range c.Unsent() {
 		all = append(all, control.Unsent{
-			Path: control.Name(p.Path), Size: p.Size, Since: p.Since, Error: words(p.Err), Local: p.Local, Open: p.Open,
+			Path: control.Name(p.Path), Change: p.Change, Size: p.Size, Since: p.Since, Error: words(p.Err), Local: p.Local, Open: p.Open,
 		})
 	}
 	return all

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -126,13 +127,15 @@ func printStatus(w io.Writer, s control.Status, now time.Time) {
 	fmt.Fprintf(w, "  connection  %s\n", connectionWords(s.Connection, now))
 	fmt.Fprintf(w, "  cache       %s in %s%s, %s\n", size(s.Cache.Bytes), plural(s.Cache.Files, "file"), budget(s.Cache.Size), control.Printable(s.Cache.Dir))
 	fmt.Fprintf(w, "  ahead       %s fetched, %s of it read\n", size(s.Ahead.Fetched), size(s.Ahead.Read))
-	fmt.Fprintf(w, "  unsent      %s\n", count(len(s.Unsent), "file"))
+	fmt.Fprintf(w, "  unsent      %s\n", count(len(s.Unsent), "change"))
 	for _, u := range s.Unsent {
-		fmt.Fprintf(w, "    %s\n      %s, for %s%s\n", control.Printable(string(u.Path)), size(u.Size), age(now, u.Since), opened(u.Open))
+		fmt.Fprintf(w, "    %s\n      %s, for %s%s\n", control.Printable(string(u.Path)), cmp.Or(u.Change, size(u.Size)), age(now, u.Since), opened(u.Open))
 		if u.Error != "" {
 			fmt.Fprintf(w, "      not stored: %s\n", control.Printable(u.Error))
 		}
-		fmt.Fprintf(w, "      contents: %s\n", control.Printable(u.Local))
+		if u.Local != "" {
+			fmt.Fprintf(w, "      contents: %s\n", control.Printable(u.Local))
+		}
 	}
 	fmt.Fprintf(w, "  conflicts   %s\n", count(len(s.Conflicts), "file"))
 	printConflicts(w, s.Conflicts)

@@ -26,8 +26,9 @@ func (l *lane) cut() {
 	if l.left.cuts == 0 {
 		return
 	}
-	n := int64(math.Exp(l.r.Float64() * math.Log(500<<10))) // as often below 1000 as above
 	way := scptest.Direction(l.r.IntN(2))
+	most := []float64{scptest.Up: 300 << 10, scptest.Down: 10 << 10}[way]
+	n := int64(math.Exp(l.r.Float64() * math.Log(most))) // as often small as large
 	l.link.CutAfter(n, way)
 	after := l.passed(way) + n
 	waitUntil(l.t, "enough bytes went over the link for it to break", func() bool { return l.passed(way) >= after })
@@ -79,8 +80,9 @@ func (l *lane) kill() {
 		l.link.Stall()
 		l.pause(30)
 	}
+	l.m.program.kill()
+	l.awaitWriters() // before there is a plain directory in the place of the mount
 	l.killed()
-	l.awaitWriters()
 	switch how {
 	case 0:
 		l.srv.Restart()
@@ -94,9 +96,8 @@ func (l *lane) kill() {
 	l.did.note("mounted")
 }
 
-// killed kills the program that serves the mount, and clears it away.
+// killed clears the mount of a program away that was killed.
 func (l *lane) killed() {
-	l.m.program.kill()
 	l.did.note("killed")
 	l.left.kills--
 	l.sum.add(func(f *figures) { f.kills++ })
@@ -115,6 +116,7 @@ func (l *lane) killEarly() {
 	l.m.program = start(l.t, l.m.o, l.m.args()...)
 	l.pause(500)
 	l.did.note("killing early")
+	l.m.program.kill()
 	l.killed()
 	l.sum.add(func(f *figures) { f.early++ })
 }

@@ -131,7 +131,7 @@ func newLane(t *testing.T, c tortureCase, program string, seed, stream uint64, l
 	l := &lane{t: t, r: rand.New(rand.NewPCG(seed, stream)), left: left, sum: sum, srv: scptest.Start(t)}
 	l.link = scptest.NewLink(t, l.srv.Addr, scptest.LinkOptions{})
 	o := mountOptions{
-		words:    append([]string{fmt.Sprintf("timeout=%g", tortureTimeout.Seconds())}, c.words...),
+		words:    append([]string{fmt.Sprintf("timeout=%g", tortureTimeout.Seconds()), "cache_timeout=1"}, c.words...),
 		program:  program,
 		patience: lifetime + time.Duration(left.kills+left.cuts)*20*time.Second,
 	}

@@ -80,7 +80,8 @@ func (l *lane) kill() {
 		l.link.Stall()
 		l.pause(30)
 	}
-	l.m.program.kill()
+	l.killProgram()
+	l.did.note("killed")
 	l.awaitWriters() // before there is a plain directory in the place of the mount
 	l.killed()
 	switch how {
@@ -96,9 +97,21 @@ func (l *lane) kill() {
 	l.did.note("mounted")
 }
 
+// killProgram ends the program, which must not wait for anything then.
+func (l *lane) killProgram() {
+	p := l.m.program
+	p.cmd.Process.Kill()
+	if !awaitFor(p.done, callLimit/2) {
+		l.t.Errorf("killed, and still there; %v\n%s", &l.did, kernelStacks(p.cmd.Process.Pid))
+		for _, w := range l.writers {
+			l.t.Logf("%s:\n%s", w.name, kernelStacks(w.cmd.Process.Pid))
+		}
+	}
+	p.kill()
+}
+
 // killed clears the mount of a program away that was killed.
 func (l *lane) killed() {
-	l.did.note("killed")
 	l.left.kills--
 	l.sum.add(func(f *figures) { f.kills++ })
 	if mountLine(l.m.Point) == "" {
@@ -116,7 +129,7 @@ func (l *lane) killEarly() {
 	l.m.program = start(l.t, l.m.o, l.m.args()...)
 	l.pause(500)
 	l.did.note("killing early")
-	l.m.program.kill()
+	l.killProgram()
 	l.killed()
 	l.sum.add(func(f *figures) { f.early++ })
 }

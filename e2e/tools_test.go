@@ -100,3 +100,13 @@ func chmod(t testing.TB, path string, mode os.FileMode) {
 		t.Fatal(err)
 	}
 }
+
+// awaitFor waits for the end of something, but not for ever.
+func awaitFor(done <-chan struct{}, limit time.Duration) bool {
+	select {
+	case <-done:
+		return true
+	case <-time.After(limit):
+		return false
+	}
+}

@@ -63,9 +63,9 @@
 // # What it does not do
 //
 // It caches nothing, keeps no access control lists or extended attributes of
-// a file that it replaces, and takes no locks on the host: between the
-// comparison of a version and the rename there is a moment in which another
-// program may change the file. A host without perl, and without a mv that
+// a file that it replaces, and takes no locks on the host: on one without perl
+// there is a moment between the comparison of a version and the rename in
+// which another program may change the file. A host without perl, and without a mv that
 // knows --exchange and --no-copy, cannot swap names, and copies where a
 // rename crosses two mounts of one file system.
 package scpio

@@ -139,6 +139,27 @@ sub still {
 	return $s && index($s->{version}, $want) == 0;
 }
 
+# put TMP TARGET NEW OLD: has an upload and the file that it replaces swap their
+# names, and looks at what was replaced: if that is not what was compared it
+# was changed in between, and gets its name back. Who replaced ours meanwhile
+# keeps his under a name beside it.
+sub put {
+	my ($tmp, $target, $new, $old) = @_;
+	unless (rename2($tmp, $target, 2)) {
+		return conflict($tmp, $target) if $! == 2; # ENOENT
+		return $! == 22 && rename($tmp, $target) ? f($target) : failed($tmp); # EINVAL: this file system cannot
+	}
+	my $was = st($tmp);
+	if ($was && !grep { $was->{$_} ne $old->{$_} } qw(ino size m)) {
+		unlink $tmp;
+		return f($target);
+	}
+	rename2($tmp, $target, 2) or rename2($tmp, $target, 1);
+	$was = st($tmp);
+	rename2($tmp, "$target.conflict-" . ($tmp =~ /([^\/]*)\z/)[0], 1) if $was && $was->{ino} != $new->{ino};
+	return conflict($tmp, $target);
+}
+
 # The functions of remote.sh that are done here, by their names there. One
 # that returns nothing has changed nothing: then the shell does it.
 %do = (
@@ -201,7 +222,7 @@ sub still {
 		my ($new, $old) = (st($tmp), st($target));
 		return conflict($tmp, $target) if !$old || $old->{version} ne $expect;
 		return if !$new || $new->{uid} != $old->{uid} || $new->{gid} != $old->{gid};
-		return rename($tmp, $target) ? f($target) : failed($tmp);
+		return put($tmp, $target, $new, $old);
 	},
 	M => sub {
 		my ($from, $to, $how) = @_;

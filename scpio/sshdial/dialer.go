@@ -183,13 +183,13 @@ func cause(g *guard, err error) error {
 
 // handshake makes a client of a connection.
 func (d *Dialer) handshake(g *guard, conn net.Conn) (*ssh.Client, error) {
-	l := &login{dialer: d, guard: g, used: map[string]int{}, answers: map[string]string{}}
+	l := &login{dialer: d, guard: g, conn: &mortal{Conn: conn}, used: map[string]int{}, answers: map[string]string{}}
 	defer l.close()
 	check, err := d.hostCheck(l)
 	if err != nil {
 		return nil, err
 	}
-	c, channels, requests, err := ssh.NewClientConn(conn, d.addr(), d.clientConfig(l, check))
+	c, channels, requests, err := ssh.NewClientConn(l.conn, d.addr(), d.clientConfig(l, check))
 	if err != nil {
 		return nil, l.blame(err)
 	}

@@ -16,6 +16,7 @@ import (
 type login struct {
 	dialer *Dialer
 	guard  *guard
+	conn   *mortal
 	open   []io.Closer // what lives as long as the attempt
 
 	pending []*offer // keys not offered yet; nil before they were looked for
@@ -82,6 +83,9 @@ func (l *login) next(c *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 	}
 	if err := context.Cause(l.guard.ctx); err != nil {
 		return nil, err
+	}
+	if err := l.conn.failure(); err != nil {
+		return nil, err // which was no answer to what was tried last
 	}
 	accepted := len(c.PartialSuccessMethods) > l.partial
 	l.partial = len(c.PartialSuccessMethods)

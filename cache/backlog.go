@@ -20,9 +20,10 @@ type backlog struct {
 	names   map[string]map[string]*shown
 	links   map[string]uint32 // of directories with names, see changedBy
 	seq     uint64
-	sending map[*change]bool // stores under way
-	lost    error            // why nothing can be sent now
-	moved   chan struct{}    // closed and replaced when any of it changes
+	stores  map[*File]*change // the last of each file, in waiting
+	sending map[*change]bool  // stores under way
+	lost    error             // why nothing can be sent now
+	moved   chan struct{}     // closed and replaced when any of it changes
 }
 
 // A changeKind is what a change does, by the word that stands in the log.
@@ -50,7 +51,7 @@ type change struct {
 }
 
 func newBacklog() *backlog {
-	return &backlog{names: map[string]map[string]*shown{}, links: map[string]uint32{}, sending: map[*change]bool{}, moved: make(chan struct{})}
+	return &backlog{names: map[string]map[string]*shown{}, links: map[string]uint32{}, stores: map[*File]*change{}, sending: map[*change]bool{}, moved: make(chan struct{})}
 }
 
 func (b *backlog) movedLocked() {
@@ -82,17 +83,14 @@ func (b *backlog) add(ch *change) {
 func (b *backlog) addStore(f *File, path string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i, ch := range b.waiting {
-		if ch.file != f || b.sending[ch] {
-			continue
-		}
+	if ch := b.stores[f]; ch != nil && !b.sending[ch] {
 		if ch.path == path {
 			return
 		}
-		b.waiting = slices.Delete(b.waiting, i, i+1)
-		break
+		b.takeLocked(ch)
 	}
-	b.waiting = append(b.waiting, &change{kind: storing, path: path, file: f})
+	b.stores[f] = &change{kind: storing, path: path, file: f}
+	b.waiting = append(b.waiting, b.stores[f])
 	b.movedLocked()
 }
 
@@ -101,24 +99,39 @@ func (b *backlog) addStore(f *File, path string) {
 func (b *backlog) dropStore(f *File) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.waiting = slices.DeleteFunc(b.waiting, func(ch *change) bool { return ch.file == f && !b.sending[ch] })
+	if ch := b.stores[f]; ch != nil && !b.sending[ch] {
+		b.takeLocked(ch)
+	}
 	b.movedLocked()
+}
+
+// takeLocked takes a change out of the queue. It is the first, most often.
+func (b *backlog) takeLocked(ch *change) {
+	switch i := slices.Index(b.waiting, ch); {
+	case i == 0:
+		b.waiting = b.waiting[1:]
+	case i > 0:
+		b.waiting = slices.Delete(b.waiting, i, i+1)
+	}
+	if b.stores[ch.file] == ch {
+		delete(b.stores, ch.file)
+	}
 }
 
 // done takes a change out, whatever became of it.
 func (b *backlog) done(ch *change) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.waiting = slices.DeleteFunc(b.waiting, func(o *change) bool { return o == ch })
+	b.takeLocked(ch)
 	b.hideLocked(ch)
 	b.movedLocked()
 }
 
-// next waits for a change to send and gives those that are waiting.
+// next waits for a change to send and gives the first of those that wait.
 func (b *backlog) next(ctx context.Context) ([]*change, bool) {
 	for {
 		b.mu.Lock()
-		all, moved := slices.Clone(b.waiting), b.moved
+		all, moved := slices.Clone(b.waiting[:min(len(b.waiting), batchSteps)]), b.moved
 		b.mu.Unlock()
 		if len(all) > 0 {
 			return all, true

@@ -132,6 +132,7 @@ func (c *Cache) unlinkLater(ctx context.Context, path string) (bool, error) {
 		if f.baseAttr().Ino != 0 {
 			return false, nil
 		}
+		c.conflicts.removed(path)
 		return true, c.unlinkOpen(ctx, f, path)
 	}
 	if !c.defers(path) {
@@ -141,6 +142,7 @@ func (c *Cache) unlinkLater(ctx context.Context, path string) (bool, error) {
 	if err != nil || isDir(e.Attr) || linked(e.Attr) {
 		return false, err
 	}
+	c.conflicts.removed(path)
 	return true, c.postpone(&change{kind: removing, path: path, base: e.Attr})
 }
 
@@ -212,6 +214,7 @@ func (c *Cache) renameHere(src, dst *File, from, to string, over Attr) {
 	src.moveOver(over)
 	c.changed(from, to)
 	c.renamed(from, to, false)
+	c.conflicts.moved(from, to)
 	src.requeue()
 }
 

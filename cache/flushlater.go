@@ -77,12 +77,12 @@ func (f *File) queue() (int, error) {
 	if !need {
 		return deferred, nil
 	}
-	if err := obj.f.Sync(); err != nil {
-		return deferred, err
-	}
+	err := obj.f.Sync()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
+	case err != nil && f.obj == obj:
+		return deferred, err
 	case !f.dirty || len(f.paths) == 0:
 		return deferred, nil
 	case f.lent > 0 || f.writers > 0 || f.stuck:

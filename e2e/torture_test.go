@@ -21,6 +21,7 @@ type tortureCase struct {
 
 var tortureCases = []tortureCase{
 	{name: "through"},
+	{name: "back", words: []string{"writeback"}},
 }
 
 // TestTorture lets programs save files in all the ways they know, while scpfs

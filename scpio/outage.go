@@ -25,7 +25,7 @@ const (
 	firstDelay = 100 * time.Millisecond
 	// permanentDelay is for a host that was reached and let nobody in.
 	permanentDelay = 2 * time.Second
-	mostDelay      = 10 * time.Second
+	mostDelay      = 5 * time.Second
 )
 
 // unreachable is why there is no connection: EHOSTUNREACH, whatever number the

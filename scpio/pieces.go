@@ -56,7 +56,7 @@ func (c *Client) worthPieces(u Upload) bool {
 // storePieces is a store of which all but the rest is sent in pieces.
 // Whatever fails, the end of the first shell removes what has been sent.
 func (c *Client) storePieces(ctx context.Context, sh *shell, path string, u Upload) error {
-	sh.watch.extend(copying(u.Keep))
+	sh.extend(copying(u.Keep))
 	if err := sh.send(c.begin(path, u) + " && z 0"); err != nil {
 		return err
 	}

@@ -174,9 +174,10 @@ func TestReconnect(t *testing.T) {
 				t.Error("stat succeeds without a server")
 			}
 			srv.Restart()
-			if _, err := r.Create(t.Context(), "new", 0o644); err != nil {
-				t.Errorf("create on a new connection: %v", err)
-			}
+			await(t, "a change on a new connection", func() bool {
+				_, err := r.Create(t.Context(), "new", 0o644)
+				return err == nil
+			})
 		})
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // shell is a long-lived POSIX shell on the host that runs one command of
@@ -167,6 +168,13 @@ func (s *shell) Write(p []byte) (int, error) {
 	n, err := s.sess.Write(p)
 	s.watch.reset()
 	return n, err
+}
+
+// extend gives the operation under way, and the connection, more time without a
+// byte, once.
+func (s *shell) extend(by time.Duration) {
+	s.watch.extend(by)
+	s.life.expect(by)
 }
 
 // send writes a command with the bytes that follow it, if any, in one go.

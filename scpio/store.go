@@ -86,7 +86,7 @@ func (c *Client) store(ctx context.Context, sh *shell, path string, u Upload) (A
 	if err != nil {
 		return Attr{}, err
 	}
-	sh.watch.extend(copying(u.Size)) // if it has to be copied into its place
+	sh.extend(copying(u.Size)) // if it has to be copied into its place
 	e, err := sh.one(c.abs(path))
 	return e.Attr, err
 }
@@ -97,7 +97,7 @@ func (c *Client) storeCopy(sh *shell, path string, u Upload) (Attr, error) {
 	if err := c.usable(u.From); err != nil {
 		return Attr{}, &Error{Err: err}
 	}
-	sh.watch.extend(copying(u.Size))
+	sh.extend(copying(u.Size))
 	take := fmt.Sprintf("J %s %s %s %s && ", c.arg(u.From), c.version(u.FromHave), c.arg(u.Temp), octal(u.Mode))
 	if err := sh.send(take + c.commit(path, u)); err != nil {
 		return Attr{}, err

@@ -23,7 +23,15 @@ type watchdog struct {
 // life is when a byte of any shell came last.
 type life struct{ at atomic.Int64 }
 
-func (l *life) mark() { l.at.Store(time.Now().UnixNano()) }
+func (l *life) mark() { l.expect(0) }
+
+// expect says that nothing may come for a while, and that this is no sign of a
+// dead peer: the host copies a large file.
+func (l *life) expect(silence time.Duration) {
+	at := time.Now().Add(silence).UnixNano()
+	for old := l.at.Load(); old < at && !l.at.CompareAndSwap(old, at); old = l.at.Load() {
+	}
+}
 
 // quiet is how long nothing has come.
 func (l *life) quiet() time.Duration { return time.Duration(time.Now().UnixNano() - l.at.Load()) }

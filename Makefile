@@ -1,8 +1,11 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
+KILLS ?= 2000
+CUTS ?= 2000
+LANES ?= 4
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-.PHONY: build test torture-ops torture-size scale bench bench-short demo docs lint fuzz-short install uninstall clean
+.PHONY: build test torture torture-ops torture-size scale bench bench-short demo docs lint fuzz-short install uninstall clean
 
 build:
 	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/scpfs ./cmd/scpfs
@@ -25,10 +28,17 @@ bench-short: build
 	@go build -o bin/bench ./bench
 	@bin/bench -short
 
-# Over 100,000 random operations compared with a plain directory, and 400 kills.
+# Kills of scpfs, cuts of its connection, stalls and restarts of the server while
+# programs save, and edits of two mounts and the host at the same time. Hours where
+# the machine is slow. SCPFS_SEED=N repeats one seed.
+torture:
+	SCPFS_TEST_REQUIRE=all SCPFS_LONG=1 SCPFS_TORTURE_KILLS=$(KILLS) SCPFS_TORTURE_CUTS=$(CUTS) SCPFS_TORTURE_LANES=$(LANES) \
+		go test -v -count=1 -timeout 0 -parallel $(LANES) -run '^(TestTorture|TestForeignEdits)$$' ./e2e
+
+# Over 100,000 random operations compared with a plain directory.
 # About a quarter of an hour. SCPFS_SEED=N repeats one seed.
 torture-ops:
-	SCPFS_TEST_REQUIRE=all SCPFS_LONG=1 go test -v -count=1 -timeout 0 -run 'TestRandomOperations|TestKill' ./e2e
+	SCPFS_TEST_REQUIRE=all SCPFS_LONG=1 go test -v -count=1 -timeout 0 -run TestRandomOperations ./e2e
 
 # A file of 5 GiB with a hole through a mount: minutes, and 10 GiB of disk.
 torture-size:

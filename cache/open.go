@@ -70,6 +70,9 @@ func (f *File) open(ctx context.Context, path string, flags int) error {
 		return err
 	}
 	defer unlock()
+	if err := f.confirm(ctx, path); err != nil {
+		return err
+	}
 	if err := f.current(ctx, path, flags); err != nil {
 		return err
 	}

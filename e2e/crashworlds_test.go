@@ -33,6 +33,7 @@ func (w *crashWorlds) take(op crashOp) string {
 		return w.keep(op, true)
 	case op.harmless(), op.Errno == syscall.EEXIST:
 		return w.keep(op, false)
+	case op.Kind == "write" && op.Errno == syscall.EIO: // what the kernel says of one that was done in part
 	case !slices.Contains(interrupted, op.Errno):
 		return fmt.Sprintf("an error that nothing explains: %v", op)
 	}

@@ -39,7 +39,7 @@ func TestTorture(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			seed := seedsFor(t, 1)[0]
 			lanes := number(t, "SCPFS_TORTURE_LANES", 2)
-			total := budget{kills: number(t, "SCPFS_TORTURE_KILLS", 20), cuts: number(t, "SCPFS_TORTURE_CUTS", 40)}
+			total := budget{kills: number(t, "SCPFS_TORTURE_KILLS", 8), cuts: number(t, "SCPFS_TORTURE_CUTS", 12)}
 			t.Logf("SCPFS_SEED=%d: %d kills, %d cuts", seed, total.kills, total.cuts)
 			sum := &figures{began: time.Now(), seed: seed}
 			t.Cleanup(func() { t.Logf("all: %v", sum) })

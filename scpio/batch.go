@@ -132,7 +132,7 @@ func (b *pipeline) receive(sh *shell, s *batchSender) error {
 			b.tell(Attr{}, refused)
 			continue
 		}
-		b.tell(first.Attr, listError(a, n))
+		b.tell(outcome(first.Attr, n, a))
 		if a.status == statusEnded {
 			b.ended = true
 			return nil
@@ -144,11 +144,20 @@ func (b *pipeline) receive(sh *shell, s *batchSender) error {
 // tell reports the next step.
 func (b *pipeline) tell(a Attr, err error) {
 	s := b.steps[b.next]
-	if err != nil {
-		a = Attr{}
-	}
 	b.next++
 	b.report(b.next-1, a, fail(s.Op, s.Path, err))
+}
+
+// outcome is what an answer says of a step. Attributes come with an error only
+// where Store has such.
+func outcome(first Attr, n int, a answer) (Attr, error) {
+	if a.status == statusHalf && n == 1 {
+		return first, hostError(a)
+	}
+	if err := listError(a, n); err != nil {
+		return Attr{}, err
+	}
+	return first, nil
 }
 
 // rest reports the steps that have had no answer.

@@ -56,12 +56,9 @@ func (f *File) dropTemps(ctx context.Context) {
 	temps := slices.Clone(f.temps)
 	f.mu.RUnlock()
 	for _, t := range temps {
-		// The second is what is sent of contents that the host has part of.
-		for _, name := range []string{t, t + "+"} {
-			if err := f.c.remote.Remove(ctx, name); err != nil && !isGone(err) {
-				f.c.log.Debug("the rest of an upload cannot be removed yet", "path", name, "err", err)
-				return
-			}
+		if err := f.c.remote.Discard(ctx, t); err != nil {
+			f.c.log.Debug("the rest of an upload cannot be removed yet", "path", t, "err", err)
+			return
 		}
 		f.tempGone(t)
 	}

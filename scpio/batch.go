@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -213,8 +214,12 @@ func (c *Client) command(s Step) (string, error) {
 }
 
 // Discard removes what may be left of an upload or a batch under the name that
-// was its Temp: that file, and the file or directory of the name with a "+".
+// was its Temp, which begins with ".scpfs-": that file, and the file or directory
+// of the name with a "+", there and where it may have been staged.
 func (c *Client) Discard(ctx context.Context, temp string) error {
+	if !strings.HasPrefix(temp[strings.LastIndexByte(temp, '/')+1:], tmpPrefix) {
+		return fail("discard", temp, syscall.EINVAL)
+	}
 	rest := temp + restSuffix
 	return c.silent(ctx, "discard", temp, "discard "+c.arg(temp)+" "+c.arg(rest))
 }

@@ -260,9 +260,9 @@ e() { cat "$1+" >>"$1"; }
 many() {
 	r=$1
 	away=
-	[ ! -d "${1%/*}" ] || [ -w "${1%/*}" ] || away=many
 	fresh || {
 		i=$x
+		[ ! -d "${1%/*}" ] || [ -w "${1%/*}" ] || away=many
 		r=${TMPDIR:-/tmp}/${1##*/}
 		fresh || { r=; z 8 "$i"; exit 1; }
 	}

@@ -32,6 +32,9 @@ type Remote interface {
 	// became one meanwhile.
 	FetchRange(ctx context.Context, path string, have Attr, off, size int64, w io.Writer) error
 
+	// Store replaces or makes a file. An error with attributes says that
+	// the contents were copied in place, and only half of them: it is the
+	// version that there is now.
 	Store(ctx context.Context, path string, u Upload) (Attr, error)
 	// Batch makes changes in turn without waiting for one before the next
 	// is sent, and calls done for each. A step that is refused stops none

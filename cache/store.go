@@ -180,6 +180,8 @@ func (f *File) send(ctx context.Context, path string, u Upload) (Attr, error) {
 	a, err := f.c.remote.Store(ctx, path, u)
 	if err == nil || errors.Is(err, syscall.ESTALE) {
 		f.tempGone(u.Temp)
+	} else if a.Ino != 0 {
+		f.rebase(a) // half of it was copied into the file: no foreign change
 	}
 	return a, err
 }

@@ -50,7 +50,7 @@ func testImmutable(t *testing.T, r *remote) {
 
 // stranger is a server whose shells run as another user than the one who owns
 // the files, root.
-func stranger(t *testing.T) *remote {
+func stranger(t *testing.T, o ...scptest.Option) *remote {
 	t.Helper()
 	needRoot(t)
 	setpriv := scptest.Need(t, "setpriv")[0]
@@ -58,7 +58,7 @@ func stranger(t *testing.T) *remote {
 	script := "#!/bin/sh\nexec " + setpriv + " --reuid 65534 --regid 65534 --clear-groups /bin/sh \"$@\"\n"
 	check(t, os.WriteFile(shell, []byte(script), 0o755))
 	openUp(t, shell)
-	srv := scptest.Start(t, scptest.LoginShell(shell))
+	srv := scptest.Start(t, append(o, scptest.LoginShell(shell))...)
 	openUp(t, srv.Home)
 	dir, err := os.MkdirTemp(srv.Home, "r")
 	check(t, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -132,7 +133,7 @@ func (b *pipeline) receive(sh *shell, s *batchSender) error {
 			b.tell(Attr{}, refused)
 			continue
 		}
-		b.tell(first.Attr, listError(a, n))
+		b.tell(outcome(first.Attr, n, a))
 		if a.status == statusEnded {
 			b.ended = true
 			return nil
@@ -144,11 +145,20 @@ func (b *pipeline) receive(sh *shell, s *batchSender) error {
 // tell reports the next step.
 func (b *pipeline) tell(a Attr, err error) {
 	s := b.steps[b.next]
-	if err != nil {
-		a = Attr{}
-	}
 	b.next++
 	b.report(b.next-1, a, fail(s.Op, s.Path, err))
+}
+
+// outcome is what an answer says of a step. Attributes come with an error only
+// where Store has such.
+func outcome(first Attr, n int, a answer) (Attr, error) {
+	if a.status == statusHalf && n == 1 {
+		return first, hostError(a)
+	}
+	if err := listError(a, n); err != nil {
+		return Attr{}, err
+	}
+	return first, nil
 }
 
 // rest reports the steps that have had no answer.
@@ -207,8 +217,12 @@ func (c *Client) command(s Step) (string, error) {
 }
 
 // Discard removes what may be left of an upload or a batch under the name that
-// was its Temp: that file, and the file or directory of the name with a "+".
+// was its Temp, which begins with ".scpfs-": that file, and the file or directory
+// of the name with a "+", there and where it may have been staged.
 func (c *Client) Discard(ctx context.Context, temp string) error {
+	if !strings.HasPrefix(temp[strings.LastIndexByte(temp, '/')+1:], tmpPrefix) {
+		return fail("discard", temp, syscall.EINVAL)
+	}
 	rest := temp + restSuffix
 	return c.silent(ctx, "discard", temp, "discard "+c.arg(temp)+" "+c.arg(rest))
 }

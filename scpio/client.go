@@ -227,6 +227,10 @@ func hostError(a answer) error {
 // version.
 const statusChanged = 9
 
+// statusHalf is how it says that a file was only half copied into its place. It
+// tells what there is now.
+const statusHalf = 6
+
 // statusNotTaken is how it says of a file that its whole stream was not taken,
 // for a reason that it has told before.
 const statusNotTaken = 7

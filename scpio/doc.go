@@ -37,9 +37,11 @@
 // record, so that the same command can put the upload in its place.
 //
 // An upload is complete, under a temporary name, before it replaces anything,
-// by rename(2). Where that would lose other hard links or an owner, it is
-// copied over the old contents on the host itself; should the host's disk
-// fill up during that copy, the old contents are lost there.
+// by rename(2). Where that would lose other hard links, an owner or extended
+// attributes, or cannot be, it is copied over the old contents on the host
+// itself; should the host fail during that copy, the old contents are lost there.
+//
+// A [Client.Batch] is many changes, whose answers are not waited for one by one.
 //
 // # Ends
 //
@@ -62,10 +64,11 @@
 //
 // # What it does not do
 //
-// It caches nothing, keeps no access control lists or extended attributes of
-// a file that it replaces, and takes no locks on the host: on one without perl
-// there is a moment between the comparison of a version and the rename in
-// which another program may change the file. A host without perl, and without a mv that
+// It caches nothing, keeps access control lists and extended attributes of a
+// file that it replaces only where the host has perl, or getfattr and GNU's cp,
+// and takes no locks on the host: on one without perl there is a moment between
+// the comparison of a version and the rename in which another program may change
+// the file. A host without perl, and without a mv that
 // knows --exchange and --no-copy, cannot swap names, and copies where a
 // rename crosses two mounts of one file system.
 package scpio

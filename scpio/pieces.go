@@ -60,11 +60,15 @@ func (c *Client) storePieces(ctx context.Context, sh *shell, path string, u Uplo
 	if err := sh.send(c.begin(path, u) + " && z 0"); err != nil {
 		return err
 	}
-	if err := sh.ended(c.abs(path)); err != nil {
+	err := sh.ended(c.abs(path))
+	if errors.Is(err, syscall.EACCES) && u.Keep == 0 {
+		return c.put(sh, u.Temp, c.commit(path, u), u, 0) // only that may go elsewhere
+	}
+	if err != nil {
 		return err
 	}
 	off := u.Size - smallStore
-	err := c.sendPieces(ctx, sh, u, off)
+	err = c.sendPieces(ctx, sh, u, off)
 	if err == nil {
 		err = c.put(sh, u.Temp+restSuffix, c.finish(path, u, off), u, off)
 	}

@@ -3,10 +3,11 @@
 # shell and starts it anew below itself; what the shell gives on comes through a
 # pipe, and is answered from here. What is not done here is left to remote.sh.
 #
-# Arguments: the numbers of statx(2), renameat2(2) and utimensat(2). With
+# Arguments: the numbers of system calls, in the order of the variables. With
 # "check" behind them it only tells whether they are right. The environment has
 # l, remote.sh, and its settings.
-($statx, $renameat2, $utimensat) = map { $_ + 0 } @ARGV;
+$check = $ARGV[-1] eq 'check' && pop @ARGV;
+($statx, $renameat2, $utimensat, $llistxattr, $lgetxattr, $lsetxattr, $lremovexattr) = map { $_ + 0 } @ARGV;
 $here = -100;
 
 # st PATH: what lstat(2) says. perl's own knows no nanoseconds.
@@ -23,7 +24,7 @@ sub st {
 	return \%s;
 }
 
-if ($ARGV[3]) {
+if ($check) {
 	my ($s, @l) = (st('/'), lstat '/');
 	exit !($s && $s->{ino} == $l[1] && $s->{mode} == $l[2] && $s->{dev} == $l[0] && $s->{ms} == $l[9]);
 }
@@ -103,6 +104,40 @@ sub stamp {
 	($y, $mon) = ($y - 1, $mon + 12) if $mon < 3;
 	my $days = 365 * $y + int($y / 4) - int($y / 100) + int($y / 400) + int((153 * $mon - 457) / 5) + $d - 719469;
 	return ($days * 86400 + $h * 3600 + $min * 60 + $s, substr(($frac || 0) . '0' x 9, 0, 9) + 0);
+}
+
+# attributes PATH: the extended attributes of a file. ACLs are such.
+sub attributes {
+	my ($path) = @_;
+	my ($names, $value, %all) = ("\0" x 65536, "\0" x 65536);
+	my $n = syscall $llistxattr, $path, $names, length $names;
+	return $! == 95 ? {} : undef if $n < 0; # EOPNOTSUPP
+	for my $name (split /\0/, substr $names, 0, $n) {
+		$n = syscall $lgetxattr, $path, $name, $value, length $value;
+		return if $n < 0;
+		$all{$name} = substr $value, 0, $n;
+	}
+	return \%all;
+}
+
+# keep TMP TARGET MODE: gives an upload the extended attributes of its target, and
+# no others. Whether it could.
+sub keep {
+	my ($tmp, $target, $mode) = @_;
+	my ($new, $old) = (attributes($tmp), attributes($target));
+	return 0 if !$new || !$old;
+	return 1 if !%$new && !%$old;
+	for my $name (keys %$old) {
+		next if defined $new->{$name} && $new->{$name} eq $old->{$name};
+		my $copy = $name; # the key itself is read-only
+		syscall($lsetxattr, $tmp, $copy, $old->{$name}, length $old->{$name}, 0) == 0 or return 0;
+	}
+	for my $name (keys %$new) {
+		next if defined $old->{$name};
+		my $copy = $name;
+		syscall($lremovexattr, $tmp, $copy) == 0 or return 0;
+	}
+	return chmod oct $mode, $tmp;
 }
 
 # source PATH...: the source, to its end. As in remote.sh.
@@ -222,6 +257,10 @@ sub put {
 		my ($new, $old) = (st($tmp), st($target));
 		return conflict($tmp, $target) if !$old || $old->{version} ne $expect;
 		return if !$new || $new->{uid} != $old->{uid} || $new->{gid} != $old->{gid};
+		if (!keep($tmp, $target, $mode)) {
+			left('K', $tmp, $target, $expect, $mode, $time, 'over');
+			return 1;
+		}
 		return put($tmp, $target, $new, $old);
 	},
 	M => sub {

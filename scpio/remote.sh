@@ -21,6 +21,7 @@ trap : PIPE
 trap '[ -z "$d" ] || k "$d" "$d+"; sweep' EXIT
 d=
 r=
+away=
 p=
 q=
 n='
@@ -176,19 +177,32 @@ i() {
 # its replies (QUIET), which would be a packet each, only the first refusal is
 # told, without the 1 in front of it.
 S() {
+	aside "$1"
 	if [ -n "$2" ]; then
-		{ x=$(scp -p -t "$1" 3>&-); } 2>/dev/null
+		{ x=$(scp -p -t "$o" 3>&-); } 2>/dev/null
 	else
 		x=
-		scp -p -t "$1" 2>/dev/null 3>&-
+		scp -p -t "$o" 2>/dev/null 3>&-
 	fi
 	s=$?
 	# Input that ends before the first record is no failure to scp.
-	[ $s != 0 ] || [ ! -f "$1" ] || return
-	k "$1"
+	[ $s != 0 ] || [ ! -f "$o" ] || return
+	k "$o"
 	x=${x#*"$f"}
 	z 8 "${x%%"$n"*}"
 	exit 1
+}
+
+# aside TMP: where an upload goes, o. That is TMP; or, where we may not make
+# files, a fresh directory elsewhere, from where it is copied: then it is away.
+aside() {
+	o=$1
+	away=
+	[ -d "${1%/*}" ] && [ ! -w "${1%/*}" ] || return 0
+	r=${TMPDIR:-/tmp}/${1##*/}+
+	fresh || { r=; return 0; }
+	o=$r/0
+	away=$o
 }
 
 # O TMP TARGET EXPECT KEEP: begin an upload in pieces with the first KEEP bytes
@@ -196,6 +210,7 @@ S() {
 # there is of it goes when the shell ends before o: so the client has only to
 # let go of this shell, however it comes to that.
 O() {
+	[ -z "$away" ] || { away=; sweep; z 1 'Permission denied'; return 1; }
 	d=$1
 	[ "$3" = - ] || {
 		o=$(v "$2")
@@ -240,11 +255,14 @@ e() { cat "$1+" >>"$1"; }
 # fresh directory, r from then on. As there is no -r, whatever passes for a
 # record in their contents, should one be refused, stays in there; and then the
 # shell ends. A DIR that cannot be made ends nothing: the stream goes to another
-# place, and each file of it is answered with status 7.
+# place, from where each file is copied (away) if it is only that we may not make
+# one there, and else answered with status 7.
 many() {
 	r=$1
+	away=
 	fresh || {
 		i=$x
+		[ ! -d "${1%/*}" ] || [ -w "${1%/*}" ] || away=many
 		r=${TMPDIR:-/tmp}/${1##*/}
 		fresh || { r=; z 8 "$i"; exit 1; }
 	}
@@ -252,7 +270,7 @@ many() {
 	s=$?
 	# Input that ends between two records is no failure to scp.
 	if [ $s = 0 ] && [ -f "$r/$2" ]; then
-		[ "$r" != "$1" ] || { z 0; return; }
+		[ "$r" != "$1" ] && [ -z "$away" ] || { z 0; return; }
 		sweep
 		z 7 "$i"
 		return
@@ -268,7 +286,15 @@ one() {
 	[ -n "$r" ] || { z 7; return; }
 	o=$r/$1
 	shift
-	K "$o" "$@"
+	if [ -n "$away" ]; then K "$o" "$1" "$2" "$3" "$4" over; else K "$o" "$@"; fi
+}
+
+# put TMP TARGET EXPECT ...: put an upload in its place, see K, from where it is.
+put() {
+	[ -n "$away" ] || { K "$@"; return; }
+	K "$away" "$2" "$3" "$4" "$5" over
+	away=
+	sweep
 }
 
 # fresh: make the directory r, for nobody but us.
@@ -289,7 +315,7 @@ sweep() {
 
 # discard PATH...: remove what uploads have left.
 discard() {
-	t rm -rf "$@"
+	t rm -rf "$@" "${TMPDIR:-/tmp}/${1##*/}" "${TMPDIR:-/tmp}/${2##*/}"
 	f $?
 }
 
@@ -309,14 +335,19 @@ K() {
 		o=${o##*"$n"}
 		[ "${i% *}" = "$3" ] || { C "$1" "$2"; return; }
 		[ -z "$h" ] || [ ! -L "$2" ] || set -- "$1" "$2" "$3" "$4" "$5" over
-		case $6,${i##* } in
-		over,*) W "$@" ;;
-		*,"${o##* }") P "$@" ;;
-		*) t chown "${i##* }" "$1" && t chmod "$4" "$1" && P "$@" || W "$@" ;;
-		esac
+		if [ "$6" != over ] &&
+			{ [ "${i##* }" = "${o##* }" ] || { t chown "${i##* }" "$1" && t chmod "$4" "$1"; }; } &&
+			keep "$1" "$2" "$4" && P "$@"
+		then :; else W "$@"; fi
 	fi
 	s=$?
 	[ $s != 9 ] || { C "$1" "$2"; return; }
+	[ $s != 6 ] || {
+		i=$x
+		a "$2"
+		z 6 "all of it is in $o$n$i"
+		return
+	}
 	[ $s = 0 ] || k "$1"
 	f $s "$2"
 }
@@ -335,18 +366,59 @@ p() { case $2 in 0[1-7]*) t chmod "$2" "$1" ;; esac; }
 # P TMP TARGET ...: the rename. mv would move into a directory.
 P() { p "$1" "$4" && t mv -f -T "$1" "$2"; }
 
+# keep TMP TARGET MODE: give an upload what its target has and no one sends:
+# extended attributes, and ACLs, which are such. It fails where it cannot.
+keep() {
+	has "$2" || return 0
+	t cp --attributes-only --preserve=mode,xattr "$2" "$1" && t chmod "$3" "$1"
+}
+
+# has FILE: whether it has any, as far as this host has a tool that knows.
+if command -v getfattr >/dev/null 2>&1; then
+	has() { [ -n "$(getfattr -h -m - -- "$1" 2>/dev/null)" ]; }
+elif command -v getfacl >/dev/null 2>&1; then
+	has() { case $(ls -ld "$1" 2>/dev/null) in ??????????+*) ;; *) return 1 ;; esac; }
+else
+	has() { return 1; }
+fi
+
 # W TMP TARGET EXPECT MODE TIME: copy over the target, whole and on the host
-# itself. Being cancelled does not stop it, as half of it is worth nothing.
+# itself. Being cancelled does not stop it, as half of it is worth nothing. If
+# the disk is full, and the target is not the version any more, its status is 6
+# and the upload stays, as o: it is all there is here of the new contents.
 W() {
-	t w "$1" "$2" || return
+	t w "$1" "$2" "$3" || {
+		o=$(v "$2")
+		[ "${o% *}" != "$3" ] || return 1
+		o=$1
+		case $1 in
+		*+/*)
+			o=${1%+/*}
+			mv -f -T "$1" "$o"
+			;;
+		esac
+		return 6
+	}
 	t touch -r "$1" "$2"
 	t chmod "$4" "$2"
 	k "$1"
 }
+
+# w TMP TARGET EXPECT: the copy. Where dd can, what the file grows by comes first:
+# if there is no room for that, the rest is as it was.
 w() {
 	trap '' TERM
 	[ -r "$1" ] || chmod u+r "$1"
-	cp "$1" "$2"
+	[ -n "$w" ] || { cp "$1" "$2"; return; }
+	s=$(v "$1")
+	s=${s#* }
+	s=${s%% *}
+	i=${3#* }
+	i=${i%% *}
+	[ "$s" -le "$i" ] ||
+		dd if="$1" of="$2" bs=65536 skip="$i" seek="$i" iflag=skip_bytes oflag=seek_bytes conv=notrunc ||
+		{ truncate -s "$i" "$2"; return 1; }
+	dd if="$1" of="$2" bs=65536 conv=notrunc && truncate -s "$s" "$2"
 }
 
 # E TMP TARGET: the rename of a file that must not exist yet; 9 when it does.

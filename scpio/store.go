@@ -51,8 +51,13 @@ const tmpPrefix = ".scpfs-"
 // The contents go to a temporary name in the same directory; only when they
 // are complete and the file is still the version expected they take its
 // place, by rename(2), or by a copy on the host itself where a rename would
-// lose something: other hard links, or an owner that we cannot give to the
-// new file. Else the error is [ErrChanged] and the file is left as it is.
+// lose something: other hard links, or an owner or extended attributes that we
+// cannot give to the new file; or where we may write to the file, but not make
+// one beside it. Else the error is [ErrChanged] and the file is left as it is.
+//
+// If that copy fails half way, as on a full disk, the error comes with the
+// attributes that the file has now: it is the version to expect next time. The
+// host keeps all of the upload then, where the error says, until Discard.
 func (c *Client) Store(ctx context.Context, path string, u Upload) (Attr, error) {
 	u.Temp = tempName(path, u)
 	var got Attr
@@ -87,8 +92,7 @@ func (c *Client) store(ctx context.Context, sh *shell, path string, u Upload) (A
 		return Attr{}, err
 	}
 	sh.extend(copying(u.Size)) // if it has to be copied into its place
-	e, err := sh.one(c.abs(path))
-	return e.Attr, err
+	return sh.placed(c.abs(path))
 }
 
 // storeCopy is a store of what another file on the host has. As nothing is
@@ -102,8 +106,7 @@ func (c *Client) storeCopy(sh *shell, path string, u Upload) (Attr, error) {
 	if err := sh.send(take + c.commit(path, u)); err != nil {
 		return Attr{}, err
 	}
-	e, err := sh.one(c.abs(path))
-	return e.Attr, err
+	return sh.placed(c.abs(path))
 }
 
 // copying is how long a copy on the host may take at most.
@@ -111,7 +114,19 @@ func copying(size int64) time.Duration { return time.Duration(size/(5<<20)) * ti
 
 // commit is the command that puts a complete upload in its place.
 func (c *Client) commit(path string, u Upload) string {
-	return "K " + c.arg(u.Temp) + " " + c.place(path, u)
+	return "put " + c.arg(u.Temp) + " " + c.place(path, u)
+}
+
+// placed reads the answer to commit. An error may come with attributes, see Store.
+func (s *shell) placed(abs string) (Attr, error) {
+	first, n, a, err := s.answered(abs)
+	if err == nil && n != 1 && (a.status == 0 || a.status == statusHalf) {
+		err = fmt.Errorf("%d records where one was asked for: %w", n, syscall.EPROTO)
+	}
+	if err != nil {
+		return Attr{}, err
+	}
+	return outcome(first.Attr, n, a)
 }
 
 // place are the arguments of it that say what is to be replaced, and how.

@@ -264,7 +264,7 @@ func TestServerRestarted(t *testing.T) {
 // is back all goes on.
 func TestOtherHostKey(t *testing.T) {
 	m, link, srv := linked(t, mountOptions{words: []string{"timeout=5", "cache_timeout=3600"}})
-	writeFile(t, m.there("cached"), "cached\n")
+	writeAged(t, m.there("cached"), "cached\n")
 	writeFile(t, m.there("other"), "other\n")
 	wantFile(t, m.path("cached"), "cached\n")
 	f, err := os.OpenFile(m.path("mine"), os.O_CREATE|os.O_WRONLY, 0o644)

@@ -361,6 +361,8 @@ func (c *Cache) out(path string, e Entry) Entry {
 		f.claim(path, 0)
 		if a, ok := f.authority(); ok {
 			e.Attr = a
+		} else if a, ok := f.follow(e.Attr); ok {
+			e.Attr = a
 		}
 	}
 	return e

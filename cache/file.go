@@ -40,6 +40,7 @@ type File struct {
 	// is what it was when that was looked at last.
 	writers int
 	sum     [sha256.Size]byte
+	grown   growth
 	seq     uint64  // counts changes of contents, for stores under way
 	from    *origin // of contents that are a copy of another file's
 	same    prefix
@@ -339,6 +340,9 @@ func (f *File) authority() (Attr, bool) {
 // attrLocked are the attributes as a program is to see them.
 func (f *File) attrLocked() Attr {
 	a := f.attr
+	if f.grown.shown != nil {
+		a = *f.grown.shown
+	}
 	a.Ino = f.ino
 	if f.dirty && f.obj != nil {
 		a.Block = f.obj.blocks()
@@ -470,6 +474,7 @@ func (f *File) renote() {
 // touchLocked says that the contents change now. What the log says was
 // flushed was other contents then.
 func (f *File) touchLocked() error {
+	f.ungrowLocked()
 	if !f.dirty || f.ended {
 		if err := f.noteLocked(false); err != nil {
 			return err

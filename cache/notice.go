@@ -11,6 +11,9 @@ type Notice struct {
 	// Ino, if not 0, is an open file whose contents are others now; Path
 	// is meaningless then.
 	Ino uint64
+	// From is the offset from which on they are: the rest of the file Ino
+	// was appended to. Shown is to be called when that is known.
+	From int64
 }
 
 // OnNotice has a function told of such changes. It is called with locks

@@ -46,7 +46,7 @@ func (q *notifier) add(n cache.Notice) {
 func (q *notifier) drain() {
 	for n, ok := q.next(); ok; n, ok = q.next() {
 		if n.Ino != 0 {
-			q.f.contents(n.Ino)
+			q.f.contents(n.Ino, n.From)
 		} else {
 			q.f.name(n)
 		}
@@ -75,10 +75,19 @@ func (q *notifier) close() {
 	q.done.Wait()
 }
 
-// contents has the pages of an open file forgotten.
-func (f *FS) contents(ino uint64) {
-	if n := f.lend.node(ino); n != nil {
-		n.NotifyContent(0, 0)
+// contents has the pages of an open file forgotten, from an offset on. What was
+// appended is shown only then: the kernel takes what it has of the last page
+// for all of it, and a reader would get zeros.
+func (f *FS) contents(ino uint64, from int64) {
+	n := f.lend.node(ino)
+	if n != nil {
+		n.NotifyContent(from, 0)
+	}
+	if from > 0 {
+		f.cache.Shown(ino)
+		if n != nil {
+			n.NotifyContent(-1, 0)
+		}
 	}
 }
 

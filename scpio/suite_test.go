@@ -36,6 +36,7 @@ var suite = map[string]func(*testing.T, *remote){
 	"Links":              testLinks,
 	"List":               testList,
 	"FetchRange":         testFetchRange,
+	"FetchTail":          testFetchTail,
 	"ListErrors":         testListErrors,
 	"ListTree":           testListTree,
 	"Mkdir":              testMkdir,

@@ -42,6 +42,9 @@ type Options struct {
 	// is foreseen.
 	UID, GID uint32
 	Groups   []uint32
+	// Watched has it remembered which directories are in use, as somebody
+	// watches them and tells what he hears.
+	Watched bool
 	// Hostname names this machine in the names of conflict copies.
 	Hostname string
 	// Logger is told of what a person should know.
@@ -85,6 +88,7 @@ type Cache struct {
 	walks  walks
 	ahead  ahead
 	space  space
+	uses   *uses
 	notice atomic.Pointer[func(Notice)]
 
 	ctx    context.Context // of the mount: ends with Close
@@ -114,7 +118,7 @@ func Open(ctx context.Context, remote Remote, o Options) (*Cache, error) {
 	c := &Cache{
 		remote: remote, o: o, log: o.Logger, disk: d,
 		tree: newTree(o.Entries), ino: newInodes(self.Attr.Dev), names: newGate(),
-		temps: newTempNames(),
+		temps: newTempNames(), uses: newUses(o.Watched),
 		files: map[uint64]*File{}, live: map[string]map[string]*File{},
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -190,6 +194,8 @@ func (c *Cache) Lookup(ctx context.Context, path string) (Entry, error) {
 
 // entry is what the host has under a name, at most Timeout ago.
 func (c *Cache) entry(ctx context.Context, path string) (Entry, error) {
+	dir, _ := split(path)
+	c.uses.add(dir)
 	e, k := c.known(path)
 	if _, name := split(path); len(name) > maxName {
 		return c.stat(ctx, path) // no listing tells that it is too long
@@ -277,6 +283,7 @@ func (c *Cache) Readdir(ctx context.Context, dir string) ([]Entry, error) {
 // listDir is what the host has in a directory: what is known, on its way, or
 // asked for now.
 func (c *Cache) listDir(ctx context.Context, dir string) ([]Entry, error) {
+	c.uses.add(dir)
 	entries, ok := c.listed(dir)
 	if !ok {
 		if err := c.onItsWay(ctx, dir, func() bool { entries, ok = c.listed(dir); return ok }); err != nil {

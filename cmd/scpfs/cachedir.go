@@ -42,6 +42,7 @@ func cacheOptions(cfg config, ssh *sshdial.Config, client *scpio.Client, log *sl
 		Entries:  cfg.Cache.Entries,
 		Ahead:    cache.AheadLimits{Bytes: cfg.Cache.AheadSize, Entries: cfg.Cache.AheadEntries},
 		Conflict: policies[cfg.Conflict],
+		Watched:  cfg.Watch,
 		UID:      host.UID, GID: host.GID, Groups: host.Groups,
 		Hostname: hostname,
 		Logger:   log,

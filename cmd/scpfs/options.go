@@ -33,6 +33,7 @@ type config struct {
 	PasswordStdin  bool
 	FollowSymlinks bool
 	Passthrough    bool
+	Watch          bool
 	IDMap          string  // "none" or "user"
 	UID, GID       *uint32 // shown as the owner of everything, unless nil
 	Umask          *uint32 // taken from the modes shown, unless nil

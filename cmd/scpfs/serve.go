@@ -52,11 +52,12 @@ func serve(cfg config, child *mount.Child) int {
 
 // session is what one mount consists of; what was not reached is nil.
 type session struct {
-	client *scpio.Client
-	cache  *cache.Cache
-	fs     *fusefs.FS
-	server *mount.Server
-	log    *slog.Logger
+	client  *scpio.Client
+	cache   *cache.Cache
+	fs      *fusefs.FS
+	server  *mount.Server
+	unwatch func()
+	log     *slog.Logger
 }
 
 // start brings up a mount, from the host to the kernel.
@@ -85,6 +86,9 @@ func start(ctx context.Context, cfg config, log *slog.Logger) (*session, error) 
 	m.FsName = cmp.Or(m.FsName, cfg.Source)
 	m.Debug, m.Logger, m.Base, m.Wrap = cfg.Debug, log, s.fs.Options(), s.fs.Wrap
 	s.server, err = mount.Mount(cfg.Mountpoint, s.fs.Root(), m)
+	if err == nil && cfg.Watch {
+		s.unwatch = watch(s.client, s.cache)
+	}
 	return s, err
 }
 
@@ -137,6 +141,9 @@ func (s *session) end() error {
 	var err error
 	if s.server != nil {
 		s.unmount()
+	}
+	if s.unwatch != nil {
+		s.unwatch()
 	}
 	if s.fs != nil {
 		s.fs.Close()

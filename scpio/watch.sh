@@ -104,7 +104,7 @@ x() { find "$@" -maxdepth 1 -exec stat -c '%f %i %s %u %g|%y|%z|%n' {} + | md5su
 d() {
 	l=
 	while :; do
-		i=$(date +%s)
+		i=$(($(date +%s) + 1)) # it may have been about to end
 		o=$(x "$@")
 		[ "$o" = "$l" ] || a "$@"
 		[ -n "$l" ] || y ready

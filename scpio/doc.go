@@ -41,6 +41,12 @@
 // copied over the old contents on the host itself; should the host's disk
 // fill up during that copy, the old contents are lost there.
 //
+// # Watching
+//
+// [Client.Watch] tells of changes on the host, by inotifywait or inotifyd
+// there, or by a loop that looks. It has a session of its own, beside the
+// shells, and opens it again when it is lost.
+//
 // # Ends
 //
 // No exchange goes on for longer than [Options.Timeout] without a byte coming

@@ -48,8 +48,8 @@ const (
 	// maxNames is how many names are told of a directory at a time; more are
 	// told as any.
 	maxNames = 32
-	// settle is for how long changes are gathered before they are told.
-	settleTime = 50 * time.Millisecond
+	// settleTime is for how long changes are gathered before they are told.
+	settleTime = 100 * time.Millisecond
 )
 
 // Watch tells of changes of directories on the host, until its context ends. It
@@ -109,6 +109,8 @@ type watch struct {
 	nextPid string
 	since   time.Time // when next was asked for
 	ready   bool      // next is watched
+	count   int       // of changes since the last tick
+	flood   bool      // there were many
 	failed  bool      // the engine is of no use here
 }
 
@@ -207,6 +209,7 @@ func (w *watch) saidLocked(text string) {
 
 // changedLocked notes a change to be told.
 func (w *watch) changedLocked(abs, name string) {
+	w.count++
 	dir, ok := w.rel(abs)
 	if !ok || !w.dirs[dir] && !slices.Contains(w.next, dir) {
 		return // of a watch that has been replaced, or what is no path
@@ -250,11 +253,27 @@ func (w *watch) loop(ctx context.Context) error {
 		case <-check.C:
 			err = w.check()
 		case <-tick.C:
+			w.abate()
+			err = w.deliver(ctx)
 		}
 		if err = cmp.Or(err, w.replace()); err != nil {
 			return err
 		}
 	}
+}
+
+// aFlood is how many changes in a tick may be more than the host could tell: its
+// queue has room for some thousands, and inotifywait does not say when it was
+// full.
+const aFlood = 500
+
+// abate says that something may have been missed when a flood is over.
+func (w *watch) abate() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	much := w.count >= aFlood
+	w.all = w.all || w.flood && !much
+	w.flood, w.count = much, 0
 }
 
 // deliver tells what has been gathered.

@@ -2,7 +2,6 @@ package scpio_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -221,14 +220,15 @@ func TestWatchManyChanges(t *testing.T) {
 	s.await(t, "new ")
 	r.write(t, "first", "")
 	<-entered
-	for i := range 2000 {
+	for i := range 3000 {
 		r.write(t, fmt.Sprint("file", i), "x")
 	}
 	close(leave)
 	s.await(t, "/")
+	s.await(t, "all") // the host may have lost some
 	cancel()
-	if err := <-done; !errors.Is(err, context.Canceled) && err == nil {
-		t.Error(err)
+	if err := <-done; err == nil {
+		t.Error("the watch has ended without an error")
 	}
 	if most > 100 {
 		t.Errorf("%d events were told at a time", most)

@@ -43,7 +43,7 @@ var optionTable = []optionGroup{
 			store(parseCount, func(c *config) *int { return &c.Cache.AheadEntries })},
 		{"conflict", "keep-both|local|remote|fail", "what to do with a file changed on both sides (keep-both)", applyConflict},
 		{"cache_timeout", "TIME", "how long attributes, listings and link targets are believed (20s)", applyCacheTimeout},
-		{"watch", "", "see what others change on the host within a second or two, by its inotifywait, its inotifyd, or a look at the directories in use each second",
+		{"watch", "", "have the host tell of changes, or look for them there each second",
 			set(func(c *config) *bool { return &c.Watch })},
 		{"dcache_stat_timeout", "TIME", "of these, attributes", statTimeout},
 		{"dcache_dir_timeout", "TIME", "of these, listings", dirTimeout},

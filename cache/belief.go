@@ -39,7 +39,11 @@ func (c *Cache) Absence(path string) time.Duration {
 	}
 	dir, _ := split(path)
 	at, _ := c.tree.names(dir)
-	return max(0, c.o.Timeouts.Dir-time.Since(at))
+	left := max(0, c.o.Timeouts.Dir-time.Since(at))
+	if c.o.Watched { // the kernel cannot be told of a name that it does not have
+		left = min(left, time.Second)
+	}
+	return left
 }
 
 // Names identifies the names in a directory: two that are equal were of the

@@ -45,6 +45,9 @@ type Options struct {
 	// is foreseen.
 	UID, GID uint32
 	Groups   []uint32
+	// Watched has it remembered which directories are in use, as somebody
+	// watches them and tells what he hears.
+	Watched bool
 	// Hostname names this machine in the names of conflict copies.
 	Hostname string
 	// Logger is told of what a person should know.
@@ -92,6 +95,7 @@ type Cache struct {
 	ahead  ahead
 	space  space
 	root   prompt[Entry]
+	uses   *uses
 	notice atomic.Pointer[func(Notice)]
 	// backlog are the changes that wait.
 	backlog *backlog
@@ -123,7 +127,7 @@ func Open(ctx context.Context, remote Remote, o Options) (*Cache, error) {
 	c := &Cache{
 		remote: remote, o: o, log: o.Logger, disk: d,
 		tree: newTree(o.Entries), ino: newInodes(self.Attr.Dev), names: newGate(),
-		temps: newTempNames(), backlog: newBacklog(),
+		temps: newTempNames(), backlog: newBacklog(), uses: newUses(o.Watched),
 		files: map[uint64]*File{}, live: map[string]map[string]*File{},
 	}
 	c.conflicts = openConflicts(d, o.Dir)
@@ -217,17 +221,19 @@ func (c *Cache) Lookup(ctx context.Context, path string) (Entry, error) {
 
 // entry is what the host has under a name, at most Timeout ago.
 func (c *Cache) entry(ctx context.Context, path string) (Entry, error) {
+	dir, name := split(path)
+	c.uses.add(dir)
 	switch e, k := c.backlog.look(path); k {
 	case known:
 		return e, nil
 	case absent:
-		if _, name := split(path); len(name) > maxName {
+		if len(name) > maxName {
 			return Entry{}, syscall.ENAMETOOLONG
 		}
 		return Entry{}, syscall.ENOENT
 	}
 	e, k := c.known(path)
-	if _, name := split(path); len(name) > maxName {
+	if len(name) > maxName {
 		return c.stat(ctx, path) // no listing tells that it is too long
 	}
 	if k == unknown && path != "" && c.o.Timeouts.Dir > 0 {
@@ -317,6 +323,7 @@ func (c *Cache) listDir(ctx context.Context, dir string) ([]Entry, error) {
 	if c.backlog.isFresh(dir) {
 		return nil, nil
 	}
+	c.uses.add(dir)
 	entries, ok := c.listed(dir)
 	if !ok {
 		if err := c.onItsWay(ctx, dir, func() bool { entries, ok = c.listed(dir); return ok }); err != nil {
@@ -406,6 +413,8 @@ func (c *Cache) out(path string, e Entry) Entry {
 	if f := c.byNumber(e.Attr.Ino); f != nil && f.opened() {
 		f.claim(path, 0)
 		if a, ok := f.authority(); ok {
+			e.Attr = a
+		} else if a, ok := f.follow(e.Attr); ok {
 			e.Attr = a
 		}
 	}

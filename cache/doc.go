@@ -28,6 +28,11 @@
 // (ahead), within [AheadLimits]. Contents are complete before they are written
 // to.
 //
+// A file that is open and grows on the host is extended in place (growth).
+// Somebody who watches the host can tell what has changed there ([Cache.Heard]):
+// each name is asked for once, and those who remember answers are told of what is
+// not as it was ([Notice]).
+//
 // # Changes
 //
 // A regular file that is open, or that has changes the host does not have, is

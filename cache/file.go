@@ -53,6 +53,7 @@ type File struct {
 	from     *origin // of contents that are a copy of another file's
 	same     prefix
 	trouble  trouble
+	grown    growth
 }
 
 // origin says that a file's contents are those of a file on the host.
@@ -349,6 +350,9 @@ func (f *File) authority() (Attr, bool) {
 // attrLocked are the attributes as a program is to see them.
 func (f *File) attrLocked() Attr {
 	a := f.attr
+	if f.grown.shown != nil {
+		a = *f.grown.shown
+	}
 	a.Ino = f.ino
 	if f.dirty && f.obj != nil {
 		a.Block = f.obj.blocks()
@@ -509,6 +513,7 @@ func (f *File) renote() {
 // touchLocked says that the contents change now. What the log says was
 // flushed was other contents then.
 func (f *File) touchLocked() error {
+	f.ungrowLocked()
 	if err := f.keepLocked(f.attr.Size); err != nil {
 		return err
 	}

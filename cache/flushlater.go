@@ -49,7 +49,7 @@ func (f *File) storeLater(ctx context.Context) error {
 		switch {
 		case err != nil:
 			return err
-		case how == atOnce:
+		case how == needNow:
 			return f.store(ctx)
 		case how == deferred:
 			return f.failure()
@@ -66,7 +66,7 @@ func (f *File) storeLater(ctx context.Context) error {
 // What queue has done.
 const (
 	deferred = iota
-	atOnce   // nothing: the file has to be stored now
+	needNow   // nothing: the file has to be stored now
 	later    // nothing: try again once nobody has the file locked
 )
 
@@ -86,7 +86,7 @@ func (f *File) queue() (int, error) {
 	case !f.dirty || len(f.paths) == 0:
 		return deferred, nil
 	case f.lent > 0 || f.writers > 0 || f.stuck:
-		return atOnce, nil
+		return needNow, nil
 	case f.obj != obj || f.kept != nil && f.underway:
 		return later, nil
 	}

@@ -8,9 +8,20 @@ type Notice struct {
 	Path string
 	// Attr says that the name itself is what it was.
 	Attr bool
+	// Self says that it is a directory whose own attributes have changed.
+	Self bool
+	// Gone says that what had the name does not exist any more, also if it
+	// was a directory.
+	Gone bool
+	// Below says that the same may be so for all names in the directory
+	// Path; Deep, for those below these too.
+	Below, Deep bool
 	// Ino, if not 0, is an open file whose contents are others now; Path
 	// is meaningless then.
 	Ino uint64
+	// From is the offset from which on they are: the rest of the file Ino
+	// was appended to. Shown is to be called when that is known.
+	From int64
 }
 
 // OnNotice has a function told of such changes. It is called with locks

@@ -183,6 +183,7 @@ func (f *File) adoptLocked(o *object, a Attr, have ranges, racy bool) error {
 		return err
 	}
 	f.base, f.attr, f.racy = a, a, racy
+	f.grown = growth{busy: f.grown.busy}
 	f.same = prefix{base: a.Size}
 	if !have.has(span{0, a.Size}) {
 		f.fill = f.c.newContent(f, o, a, have)

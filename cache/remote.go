@@ -31,6 +31,9 @@ type Remote interface {
 	// says that it is another version; an error without an errno, that it
 	// became one meanwhile.
 	FetchRange(ctx context.Context, path string, have Attr, off, size int64, w io.Writer) error
+	// FetchTail gives at most so many bytes of a file of any version, from an
+	// offset on, and its attributes after that.
+	FetchTail(ctx context.Context, path string, off, most int64) (Attr, []byte, error)
 
 	// Store replaces or makes a file. An error with attributes says that
 	// the contents were copied in place, and only half of them: it is the

@@ -45,9 +45,12 @@ func (q *notifier) add(n cache.Notice) {
 
 func (q *notifier) drain() {
 	for n, ok := q.next(); ok; n, ok = q.next() {
-		if n.Ino != 0 {
-			q.f.contents(n.Ino)
-		} else {
+		switch {
+		case n.Ino != 0:
+			q.f.contents(n.Ino, n.From)
+		case n.Below:
+			q.f.below(n)
+		default:
 			q.f.name(n)
 		}
 	}
@@ -75,16 +78,31 @@ func (q *notifier) close() {
 	q.done.Wait()
 }
 
-// contents has the pages of an open file forgotten.
-func (f *FS) contents(ino uint64) {
-	if n := f.lend.node(ino); n != nil {
-		n.NotifyContent(0, 0)
+// contents has the pages of an open file forgotten, from an offset on. What was
+// appended is shown only then: the kernel takes what it has of the last page
+// for all of it, and a reader would get zeros.
+func (f *FS) contents(ino uint64, from int64) {
+	n := f.lend.node(ino)
+	if n != nil {
+		n.NotifyContent(from, 0)
+	}
+	if from > 0 {
+		f.cache.Shown(ino)
+		if n != nil {
+			n.NotifyContent(-1, 0)
+		}
 	}
 }
 
 // name has the kernel look a name up again. Directories keep theirs: without
 // one, who works in them could not tell where he is.
 func (f *FS) name(n cache.Notice) {
+	if n.Self {
+		if dir := f.find(n.Path); dir != nil {
+			dir.NotifyContent(-1, 0)
+		}
+		return
+	}
 	dir, base := path.Split(n.Path)
 	parent := f.find(strings.TrimSuffix(dir, "/"))
 	if parent == nil || n.Path == "" {
@@ -98,8 +116,35 @@ func (f *FS) name(n cache.Notice) {
 	if child != nil {
 		child.NotifyContent(-1, 0)
 	}
+	if child != nil && child.IsDir() && n.Gone {
+		parent.NotifyDelete(base, child)
+		return
+	}
 	if child == nil || !child.IsDir() {
 		parent.NotifyEntry(base)
+	}
+}
+
+// below has the kernel look up all names in a directory again.
+func (f *FS) below(n cache.Notice) {
+	if dir := f.find(n.Path); dir != nil {
+		dir.NotifyContent(-1, 0)
+		f.forget(dir, n.Deep)
+	}
+}
+
+func (f *FS) forget(dir *fs.Inode, deep bool) {
+	for name, child := range dir.Children() {
+		if f.ctx.Err() != nil {
+			return
+		}
+		child.NotifyContent(-1, 0)
+		switch {
+		case !child.IsDir():
+			dir.NotifyEntry(name)
+		case deep:
+			f.forget(child, true)
+		}
 	}
 }
 

@@ -43,6 +43,12 @@
 //
 // A [Client.Batch] is many changes, whose answers are not waited for one by one.
 //
+// # Watching
+//
+// [Client.Watch] tells of changes on the host, by inotifywait or inotifyd
+// there, or by a loop that looks. It has a session of its own, beside the
+// shells, and opens it again when it is lost.
+//
 // # Ends
 //
 // No exchange goes on for longer than [Options.Timeout] without a byte coming

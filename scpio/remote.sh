@@ -172,6 +172,23 @@ i() {
 	fi
 }
 
+# grown PATH OFFSET MOST: what a file has from an offset on: how many bytes, MOST
+# of them, the bytes, and the attributes after that. Zeros come for what is
+# cut off meanwhile.
+grown() {
+	R "$1" || return
+	o=$(v "$1")
+	o=${o#* }
+	o=${o%% *}
+	o=$((${o:-0} - $2))
+	[ $o -gt 0 ] || o=0
+	[ $o -lt "$3" ] || o=$3
+	echo
+	echo $o
+	[ $o = 0 ] || { i "$1" "$2" "$o"; cat /dev/zero; } </dev/null 2>/dev/null 3>&- | head -c "$o"
+	A "$1"
+}
+
 # S TMP QUIET: the sink. Unless it took all of a file the shell ends, with
 # status 8: bytes of the upload may be left in its input. Where nobody waits for
 # its replies (QUIET), which would be a packet each, only the first refusal is
@@ -298,8 +315,8 @@ put() {
 }
 
 # fresh: make the directory r, for nobody but us.
-fresh() { t q; }
-q() {
+fresh() { t private; }
+private() {
 	umask 077
 	mkdir "$r"
 }

@@ -74,6 +74,11 @@ func loginCommand(marker string) string {
 // startShell starts a shell on conn and teaches it the library. settings are
 // assignments that the library needs, see remote.sh.
 func startShell(ctx context.Context, conn Conn, settings string, l *life) (*shell, error) {
+	return startShellWith(ctx, conn, settings, library, l)
+}
+
+// startShellWith is startShell with another library.
+func startShellWith(ctx context.Context, conn Conn, settings, library string, l *life) (*shell, error) {
 	s := &shell{key: token(), marker: token(), life: l}
 	sess, err := conn.Start(ctx, loginCommand(s.marker))
 	if err != nil {
@@ -83,7 +88,7 @@ func startShell(ctx context.Context, conn Conn, settings string, l *life) (*shel
 	s.r = bufio.NewReaderSize(watchedReader{s}, 128<<10)
 	stop := context.AfterFunc(ctx, s.kill)
 	defer stop()
-	if err := s.greet(settings); err != nil {
+	if err := s.greet(settings, library); err != nil {
 		s.kill()
 		return nil, cause(ctx, err)
 	}
@@ -92,7 +97,7 @@ func startShell(ctx context.Context, conn Conn, settings string, l *life) (*shel
 
 // greet sends the key and the library in one go, and skips everything that
 // comes before the marker: what rc files print.
-func (s *shell) greet(settings string) error {
+func (s *shell) greet(settings, library string) error {
 	end := token()
 	// b is a newline, the one character that a line cannot hold.
 	read := `b=$(printf '\nx');b=${b%x};l=;while IFS= read -r c;do [ "$c" != ` + end + ` ]||break;l=$l$c$b;done;` +

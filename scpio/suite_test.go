@@ -39,6 +39,7 @@ var suite = map[string]func(*testing.T, *remote){
 	"Links":              testLinks,
 	"List":               testList,
 	"FetchRange":         testFetchRange,
+	"FetchTail":          testFetchTail,
 	"ListErrors":         testListErrors,
 	"ListTree":           testListTree,
 	"Mkdir":              testMkdir,

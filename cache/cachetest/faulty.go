@@ -192,3 +192,12 @@ func (b *begun) Write(p []byte) (int, error) {
 func (f *Faulty) ListTree(ctx context.Context, path string, limit int, each func(cache.Listing)) (bool, error) {
 	return through(ctx, f.hook("ListTree", path), func() (bool, error) { return f.Remote.ListTree(ctx, path, limit, each) })
 }
+
+// FetchTail implements [cache.Remote].
+func (f *Faulty) FetchTail(ctx context.Context, path string, off, most int64) (a cache.Attr, tail []byte, err error) {
+	tail, err = through(ctx, f.hook("FetchTail", path), func() (t []byte, err error) {
+		a, t, err = f.Remote.FetchTail(ctx, path, off, most)
+		return t, err
+	})
+	return a, tail, err
+}

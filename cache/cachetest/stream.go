@@ -38,6 +38,24 @@ func (d *Dir) FetchRange(ctx context.Context, path string, have cache.Attr, off,
 	return err
 }
 
+// FetchTail implements [cache.Remote].
+func (d *Dir) FetchTail(ctx context.Context, path string, off, most int64) (cache.Attr, []byte, error) {
+	if err := d.enter(ctx, "FetchTail"); err != nil {
+		return cache.Attr{}, nil, err
+	}
+	f, err := os.OpenFile(d.abs(path), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return cache.Attr{}, nil, err
+	}
+	defer f.Close()
+	tail, err := io.ReadAll(io.NewSectionReader(f, off, most))
+	if err != nil {
+		return cache.Attr{}, nil, err
+	}
+	a, err := d.attr(path)
+	return a, tail, err
+}
+
 // FetchMany implements [cache.Remote].
 func (d *Dir) FetchMany(ctx context.Context, paths []string, begin func(int, cache.Attr) (io.Writer, error), done func(int, cache.Attr, error)) error {
 	if err := d.enter(ctx, "FetchMany"); err != nil {

@@ -43,6 +43,7 @@ func cacheOptions(cfg config, ssh *sshdial.Config, client *scpio.Client, log *sl
 		Ahead:    cache.AheadLimits{Bytes: cfg.Cache.AheadSize, Entries: cfg.Cache.AheadEntries},
 		Conflict: policies[cfg.Conflict], WriteBack: cfg.WriteBack,
 		UID: host.UID, GID: host.GID, Groups: host.Groups,
+		Watched:  cfg.Watch,
 		Hostname: hostname,
 		Logger:   log,
 	}, nil

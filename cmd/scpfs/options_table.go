@@ -44,6 +44,8 @@ var optionTable = []optionGroup{
 		{"writeback", "", "close returns when this machine has a change; the host is told in the background", set(func(c *config) *bool { return &c.WriteBack })},
 		{"conflict", "keep-both|local|remote|fail", "what to do with a file changed on both sides (keep-both)", applyConflict},
 		{"cache_timeout", "TIME", "how long attributes, listings and link targets are believed (20s)", applyCacheTimeout},
+		{"watch", "", "have the host tell of changes, or look for them there each second",
+			set(func(c *config) *bool { return &c.Watch })},
 		{"dcache_stat_timeout", "TIME", "of these, attributes", statTimeout},
 		{"dcache_dir_timeout", "TIME", "of these, listings", dirTimeout},
 		{"dcache_link_timeout", "TIME", "of these, link targets", linkTimeout},

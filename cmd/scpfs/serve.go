@@ -58,6 +58,7 @@ type session struct {
 	since         time.Time
 	control       *control.Server
 	unregister    func()
+	unwatch       func()
 }
 
 // start brings up a mount, from the host to the kernel.
@@ -87,6 +88,9 @@ func start(ctx context.Context, cfg config, log *slog.Logger) (*session, error) 
 	m.FsName = cmp.Or(m.FsName, cfg.Source)
 	m.Debug, m.Logger, m.Base, m.Wrap = cfg.Debug, log, s.fs.Options(), s.fs.Wrap
 	s.server, err = mount.Mount(cfg.Mountpoint, s.fs.Root(), m)
+	if err == nil && cfg.Watch {
+		s.unwatch = watch(s.client, s.cache)
+	}
 	return s, err
 }
 
@@ -113,6 +117,9 @@ func (s *session) end() error {
 	var err error
 	if s.server != nil {
 		s.unmount()
+	}
+	if s.unwatch != nil {
+		s.unwatch()
 	}
 	if s.fs != nil {
 		s.fs.Close()

@@ -13,7 +13,7 @@ import (
 // only the host can decide goes to it at once.
 
 // hereDev is the device of files that the host does not have yet: no host has
-// that one.
+// that one. Their number is our own.
 const hereDev = 1<<64 - 1
 
 // defers tells whether a change of a name can wait.
@@ -59,7 +59,6 @@ func (c *Cache) makeLater(ctx context.Context, kind changeKind, path, target str
 		a.Nlink = 2
 	}
 	a.Size = int64(len(target))
-	c.ino.bind(a.Ino, idOf(a))
 	ch := &change{kind: kind, path: path, entry: Entry{Target: target, Attr: a}}
 	if err := c.postpone(ch); err != nil {
 		return Entry{}, err

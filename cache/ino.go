@@ -29,6 +29,9 @@ func newInodes(dev uint64) *inodes {
 
 // number is the inode number of a file of the host.
 func (t *inodes) number(id fileID) uint64 {
+	if id.dev == hereDev {
+		return id.ino
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if n, ok := t.alias[id]; ok {

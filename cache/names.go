@@ -144,13 +144,14 @@ func (c *Cache) made(ctx context.Context, path, target string, make func() (Attr
 	return c.out(path, e), nil
 }
 
-// failed is the error of a change that the host refused: what we know of
-// the name may be the reason, and is not believed any longer.
+// failed is the error of a change that the host refused, or may have made
+// without our hearing of it: what we know of the name is not believed any
+// longer.
 func (c *Cache) failed(err error, paths ...string) error {
 	c.changed(paths...)
 	for _, p := range paths {
 		c.tree.expire(p)
-		if isGone(err) || errors.Is(err, syscall.EEXIST) || errors.Is(err, syscall.ENOTEMPTY) {
+		if isGone(err) || errors.Is(err, syscall.EEXIST) || errors.Is(err, syscall.ENOTEMPTY) || untold(err) {
 			c.tree.forget(p)
 		}
 		c.tell(Notice{Path: p})

@@ -52,7 +52,6 @@ func (c *Cache) again(ctx context.Context, r record) {
 		Apply(&a, ch.set)
 	case making, symlinking:
 		a.Mode, a.Dev, a.Ino, a.Size = r.Mode, hereDev, c.ino.fresh(), int64(len(r.Target))
-		c.ino.bind(a.Ino, idOf(a))
 	}
 	ch.entry = Entry{Target: string(r.Target), Attr: a}
 	c.backlog.add(ch)

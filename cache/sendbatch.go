@@ -201,6 +201,8 @@ func (c *Cache) sent(ctx context.Context, p part, a Attr, err error) (disputed b
 	case errors.Is(err, syscall.ESTALE):
 		f.tempGone(p.step.Upload.Temp)
 		return true
+	case err != nil && a.Ino != 0:
+		f.rebase(a) // half of it was copied into the file: no foreign change
 	case err == nil:
 		f.tempGone(p.step.Upload.Temp)
 		err = f.stored(p.step.Path, a, p.seq)

@@ -66,7 +66,7 @@ func (f *File) storeLater(ctx context.Context) error {
 // What queue has done.
 const (
 	deferred = iota
-	needNow   // nothing: the file has to be stored now
+	needNow  // nothing: the file has to be stored now
 	later    // nothing: try again once nobody has the file locked
 )
 

@@ -26,16 +26,11 @@ func newFaultyDisk(t *testing.T) *faultyDisk {
 	needRoot(t)
 	d := &faultyDisk{dir: newDir(t, "")}
 	below := newDir(t, "")
-	var st syscall.Stat_t
-	if err := syscall.Stat(below, &st); err != nil {
+	loopback, err := fs.NewLoopbackRoot(below)
+	if err != nil {
 		t.Fatal(err)
 	}
-	root := &fs.LoopbackRoot{Path: below, Dev: st.Dev}
-	root.NewNode = func(r *fs.LoopbackRoot, _ *fs.Inode, _ string, _ *syscall.Stat_t) fs.InodeEmbedder {
-		return &faultyNode{fs.LoopbackNode{RootData: r}, d}
-	}
-	top := &faultyNode{fs.LoopbackNode{RootData: root}, d}
-	root.RootNode = top
+	top := &faultyNode{loopback.(*fs.LoopbackNode), d}
 	server, err := fs.Mount(d.dir, top, &fs.Options{MountOptions: fuse.MountOptions{DirectMountStrict: true, FsName: "faulty"}})
 	if err != nil {
 		t.Fatal(err)
@@ -56,8 +51,13 @@ func (d *faultyDisk) mend() {
 }
 
 type faultyNode struct {
-	fs.LoopbackNode
+	*fs.LoopbackNode
 	disk *faultyDisk
+}
+
+// WrapChild makes the nodes below faulty as well.
+func (n *faultyNode) WrapChild(_ context.Context, ops fs.InodeEmbedder) fs.InodeEmbedder {
+	return &faultyNode{ops.(*fs.LoopbackNode), n.disk}
 }
 
 func (n *faultyNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {

@@ -3,8 +3,6 @@ package cache
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
-	"path"
 	"slices"
 	"sync"
 	"syscall"
@@ -445,89 +443,6 @@ func (f *File) shut() {
 	default:
 		f.putAwayLocked(len(f.paths) > 0)
 	}
-}
-
-// noteLocked writes down that the file is dirty, before it becomes so.
-func (f *File) noteLocked(flushed bool) error {
-	if len(f.paths) == 0 {
-		return nil
-	}
-	if f.place == 0 {
-		f.place = f.c.backlog.number()
-	}
-	r := f.recordLocked(f.obj, f.attr, f.place)
-	r.Flushed, r.After = flushed, f.kept != nil
-	if f.writers > 0 && !f.dirty {
-		r.Sum = f.sum[:]
-	}
-	if err := f.c.disk.note(r); err != nil {
-		return err
-	}
-	f.noted, f.ended = true, flushed
-	return nil
-}
-
-// noteKeptLocked writes down what was flushed, if there is newer by now.
-func (f *File) noteKeptLocked() error {
-	k := f.kept
-	if k == nil {
-		return nil
-	}
-	r := f.recordLocked(k.obj, k.attr, k.place)
-	r.Flushed = true
-	return f.c.disk.note(r)
-}
-
-// recordLocked describes contents of the file for the log.
-func (f *File) recordLocked(o *object, a Attr, place uint64) record {
-	r := record{Object: o.name, Seq: place, Path: []byte(f.pathLocked()), Base: f.base, Mode: a.Mode, Mtime: a.Mtime}
-	if f.base.Ino == 0 && f.over.Ino != 0 {
-		r.Over = &f.over
-	}
-	for _, t := range f.temps {
-		r.Temps = append(r.Temps, []byte(t))
-	}
-	return r
-}
-
-func (f *File) unnoteLocked() {
-	if f.noted {
-		f.c.disk.unnote(f.obj.name)
-		f.noted = false
-	}
-}
-
-// renote brings the log up to date with a new name.
-func (f *File) renote() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	err := f.noteKeptLocked()
-	if f.noted {
-		err = errors.Join(err, f.noteLocked(f.ended))
-	}
-	if err != nil {
-		f.c.log.Warn("the log cannot be written", "path", path.Base(f.pathLocked()), "err", err)
-	}
-}
-
-// touchLocked says that the contents change now. What the log says was
-// flushed was other contents then.
-func (f *File) touchLocked() error {
-	f.ungrowLocked()
-	if err := f.keepLocked(f.attr.Size); err != nil {
-		return err
-	}
-	if !f.dirty || f.ended || !f.noted {
-		if err := f.noteLocked(false); err != nil {
-			return err
-		}
-		f.beginsLocked()
-		f.dirty = true
-	}
-	f.seq++
-	now := time.Now().UnixNano()
-	f.attr.Mtime, f.attr.Ctime = now, now
-	return nil
 }
 
 // lock takes the file for something that uses the network.

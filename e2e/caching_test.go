@@ -148,6 +148,13 @@ func TestConflict(t *testing.T) {
 			for _, name := range copies {
 				wantFile(t, name, "ours\n")
 			}
+			if tt.policy == "fail" { // ours is here alone, so that the name is not taken from it
+				if err := os.Remove(m.path("file")); !errors.Is(err, syscall.EBUSY) {
+					t.Errorf("remove: got %v, want EBUSY", err)
+				}
+				m.ask("resolve", m.Point, "file", "--keep=remote", "--yes")
+				wantFile(t, m.path("file"), "theirs\n")
+			}
 			if err := os.Remove(m.path("file")); err != nil { // or what is ours stays unsent
 				t.Error(err)
 			}

@@ -146,5 +146,9 @@ func TestGiveUp(t *testing.T) {
 		t.Errorf("unsent: %+v", s.Unsent)
 	}
 	srv.Restart()
+	back := func() bool { _, err := os.ReadFile(m.path("f")); return err == nil }
+	if !await(back) { // it is noticed after a few seconds
+		t.Fatal("the host is not noticed to be back")
+	}
 	m.wantBoth("f", "old")
 }

@@ -102,6 +102,9 @@ func (b *pipeline) run(ctx context.Context, sh *shell) error {
 	if b.ended {
 		b.begun, b.alone = b.next, b.refused
 	}
+	if b.next == len(b.steps) {
+		return nil // the connection ended after the last answer that matters
+	}
 	return err
 }
 

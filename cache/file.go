@@ -32,7 +32,7 @@ type File struct {
 	noted bool         // the log knows that it is dirty
 	ended bool         // the log says that what it has was flushed
 	stuck bool         // in a conflict that only a program can end
-	tried *Attr        // size and time of the last upload that failed
+	tried []trial      // uploads of which it is not known whether the host has them
 	temps []string     // names of uploads that the host may have, see temp.go
 	lent  int          // how often obj is lent, see through.go
 	// writers can write to obj without our knowledge, see mapped.go, and sum

@@ -42,6 +42,7 @@ func (f *File) noteKeptLocked() error {
 // recordLocked describes contents of the file for the log.
 func (f *File) recordLocked(o *object, a Attr, place uint64) record {
 	r := record{Object: o.name, Seq: place, Path: []byte(f.pathLocked()), Base: f.base, Mode: a.Mode, Mtime: a.Mtime}
+	r.Tried = f.tried
 	if f.base.Ino == 0 && f.over.Ino != 0 {
 		r.Over = &f.over
 	}

@@ -30,6 +30,7 @@ type record struct {
 	Temps   [][]byte `json:",omitempty"` // names of uploads, see temp.go
 	After   bool     `json:",omitempty"` // another record has what the path had before, flushed
 	Over    *Attr    `json:",omitempty"` // with Base.Ino 0: the version whose place it takes
+	Tried   []trial  `json:",omitempty"` // uploads whose answer was lost
 	Target  []byte   `json:",omitempty"` // of a symbolic link
 	Set     *Change  `json:",omitempty"` // attributes
 }

@@ -107,6 +107,7 @@ func (c *Cache) reopen(r record) (*File, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.obj, f.base, f.dirty, f.noted, f.place = o, r.Base, true, true, r.Seq
+	f.tried = r.Tried
 	if r.Over != nil {
 		f.over = *r.Over
 	}
@@ -114,7 +115,7 @@ func (c *Cache) reopen(r record) (*File, error) {
 	f.attr.Size, f.attr.Mtime = st.Size(), st.ModTime().UnixNano()
 	if r.Flushed {
 		f.attr.Mtime = r.Mtime
-		f.tried = &Attr{Size: f.attr.Size, Mtime: r.Mtime}
+		f.tried = append(f.tried, trial{f.attr.Size, r.Mtime})
 	}
 	for _, t := range r.Temps {
 		f.temps = append(f.temps, string(t))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"syscall"
 )
 
@@ -82,12 +83,19 @@ func hasErrno(err error) bool {
 	return ok
 }
 
+// trial is the size and the time of an upload.
+type trial struct{ Size, Mtime int64 }
+
+// maxTrials bounds the uploads that are remembered of a file. There are several
+// where it was saved again before the host had heard of the one before.
+const maxTrials = 8
+
 // mayHave remembers an upload that failed: the host may have it all the
 // same, when it was only the answer that was lost.
 func (f *File) mayHave(u Upload) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.tried = &Attr{Size: u.Size, Mtime: u.Mtime}
+	f.tried = append(f.tried[max(0, len(f.tried)+1-maxTrials):], trial{u.Size, u.Mtime})
 }
 
 // arrivedLate tells whether what the host has is an upload that was thought
@@ -95,8 +103,8 @@ func (f *File) mayHave(u Upload) {
 func (f *File) arrivedLate(now Attr) bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	t := f.tried
-	return t != nil && isRegular(now) && now.Size == t.Size && now.Mtime/1000 == t.Mtime/1000
+	same := func(t trial) bool { return now.Size == t.Size && now.Mtime/1000 == t.Mtime/1000 }
+	return isRegular(now) && slices.ContainsFunc(f.tried, same)
 }
 
 // unsent tells whether the host lacks something that it can be given.

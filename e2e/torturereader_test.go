@@ -55,6 +55,9 @@ func (r *hostReader) work() {
 // readAll reads every file. Names come and go meanwhile.
 func (r *hostReader) readAll() {
 	filepath.WalkDir(r.dir, func(path string, d fs.DirEntry, err error) error {
+		if d != nil && d.IsDir() && strings.HasPrefix(d.Name(), ".scpfs-") {
+			return filepath.SkipDir // of a batch under way
+		}
 		if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), ".scpfs-") || strings.Contains(d.Name(), ".recovered-") {
 			return nil
 		}

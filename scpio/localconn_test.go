@@ -98,8 +98,16 @@ func (s *localSession) Close() error {
 // are of one kind, and have no perl to give their work to.
 func newLocal(t *testing.T, shell ...string) *remote {
 	t.Helper()
+	return newLocalWithout(t, []string{"perl"}, shell...)
+}
+
+// newLocalWithout is newLocal on a machine that lacks programs.
+func newLocalWithout(t *testing.T, lacks []string, shell ...string) *remote {
+	t.Helper()
 	dir, path := t.TempDir(), programs(t)
-	check(t, os.Remove(filepath.Join(path, "perl")))
+	for _, name := range lacks {
+		check(t, os.Remove(filepath.Join(path, name)))
+	}
 	c, err := scpio.New(t.Context(), func(context.Context) (scpio.Conn, error) {
 		return &localConn{shell: shell, home: dir, env: []string{"PATH=" + path}, done: make(chan struct{})}, nil
 	}, scpio.Options{Root: dir, Timeout: timeout})

@@ -221,7 +221,7 @@ func (p *pool) startShell() (*shell, error) {
 func (p *pool) shellOn(conn Conn, settings string) (*shell, error) {
 	ctx, cancel := context.WithTimeoutCause(p.ctx, p.grace, syscall.ETIMEDOUT)
 	defer cancel()
-	sh, err := startShell(ctx, conn, settings, &p.life)
+	sh, err := startShell(ctx, conn, settings, mainLibrary, &p.life)
 	if errors.Is(err, syscall.ETIMEDOUT) && !p.someOpen() {
 		conn.Close()
 	}

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -37,28 +36,6 @@ type shell struct {
 	killed atomic.Bool
 }
 
-//go:embed remote.sh
-var remoteScript string
-
-//go:embed remote.pl
-var remoteHelper string
-
-// library is remote.sh, with remote.pl in the variable y.
-var library = "y='" + strings.ReplaceAll(bare(remoteHelper), "'", `'\''`) + "'\n" + bare(remoteScript)
-
-// bare is a script without its comments and indentation: each byte of it costs
-// the remote shell a system call.
-func bare(script string) string {
-	var b strings.Builder
-	for line := range strings.Lines(script) {
-		line = strings.TrimLeft(line, "\t")
-		if line != "\n" && !strings.HasPrefix(line, "#") {
-			b.WriteString(line)
-		}
-	}
-	return b.String()
-}
-
 // maxNoise bounds what rc files may print before our marker.
 const maxNoise = 64 << 10
 
@@ -67,18 +44,13 @@ func token() string { return "S" + rand.Text() }
 
 // loginCommand is what the login shell is asked to run.
 func loginCommand(marker string) string {
-	loop := `echo;echo ` + marker + `;IFS= read -r k;while IFS= read -r c;do case $c in "$k "*) eval "${c#* }";; *) exit 97;; esac;done`
+	loop := `echo;echo ` + marker + `$(` + askGzip + `);IFS= read -r k;while IFS= read -r c;do case $c in "$k "*) eval "${c#* }";; *) exit 97;; esac;done`
 	return "exec env LC_ALL=C TZ=UTC0 ENV= /bin/sh -c " + quoteLogin(loop)
 }
 
-// startShell starts a shell on conn and teaches it the library. settings are
+// startShell starts a shell on conn and teaches it a library. settings are
 // assignments that the library needs, see remote.sh.
-func startShell(ctx context.Context, conn Conn, settings string, l *life) (*shell, error) {
-	return startShellWith(ctx, conn, settings, library, l)
-}
-
-// startShellWith is startShell with another library.
-func startShellWith(ctx context.Context, conn Conn, settings, library string, l *life) (*shell, error) {
+func startShell(ctx context.Context, conn Conn, settings string, lib library, l *life) (*shell, error) {
 	s := &shell{key: token(), marker: token(), life: l}
 	sess, err := conn.Start(ctx, loginCommand(s.marker))
 	if err != nil {
@@ -88,39 +60,45 @@ func startShellWith(ctx context.Context, conn Conn, settings, library string, l 
 	s.r = bufio.NewReaderSize(watchedReader{s}, 128<<10)
 	stop := context.AfterFunc(ctx, s.kill)
 	defer stop()
-	if err := s.greet(settings, library); err != nil {
+	if err := s.greet(settings, lib); err != nil {
 		s.kill()
 		return nil, cause(ctx, err)
 	}
 	return s, nil
 }
 
-// greet sends the key and the library in one go, and skips everything that
-// comes before the marker: what rc files print.
-func (s *shell) greet(settings, library string) error {
-	end := token()
-	// b is a newline, the one character that a line cannot hold.
-	read := `b=$(printf '\nx');b=${b%x};l=;while IFS= read -r c;do [ "$c" != ` + end + ` ]||break;l=$l$c$b;done;` +
-		"m=" + s.marker + ";" + settings + `;eval "$l"`
-	hello := s.key + "\n" + s.line(read) + library + end + "\n"
+// greet sends the key and the library in one go, compressed, and skips everything
+// that comes before the marker: what rc files print. To a host without gzip
+// the library goes once more, as it is.
+func (s *shell) greet(settings string, lib library) error {
+	zipped := lib.zipped()
+	learn := ";m=" + s.marker + ";" + settings + `;eval "$l"`
+	hello := s.key + "\n" + s.line(readZipped(len(zipped))+learn) + string(zipped)
 	// An error of the write shows in reading too, with what the host said.
 	_, _ = io.WriteString(s.sess, hello)
-	return s.skipNoise()
+	zips, err := s.skipNoise()
+	if err != nil || zips {
+		return err
+	}
+	end := token()
+	_, err = io.WriteString(s.sess, s.line(readPlain(end)+learn)+lib.plain+end+"\n")
+	return err
 }
 
-func (s *shell) skipNoise() error {
+// skipNoise reads up to the marker, and tells whether the host has gzip.
+func (s *shell) skipNoise() (zips bool, err error) {
 	var noise []byte
 	for len(noise) < maxNoise {
 		line, err := s.r.ReadSlice('\n')
-		if err == nil && string(bytes.TrimRight(line, "\r\n")) == s.marker {
-			return nil
+		if said, ok := strings.CutPrefix(string(bytes.TrimRight(line, "\r\n")), s.marker); ok && err == nil {
+			return said == knowsGzip, nil
 		}
 		noise = append(noise, line...)
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			return s.noShell(noise, err)
+			return false, s.noShell(noise, err)
 		}
 	}
-	return s.noShell(noise, errors.New("it prints without end"))
+	return false, s.noShell(noise, errors.New("it prints without end"))
 }
 
 // noShell says why there is no shell, in the host's own words where it had

@@ -51,6 +51,13 @@ func TestPosixShells(t *testing.T) {
 	}
 }
 
+// TestNoGzip learns the library as it is.
+func TestNoGzip(t *testing.T) {
+	r := newLocalWithout(t, []string{"gzip"}, "/bin/sh")
+	testStore(t, r)
+	testSetattr(t, r)
+}
+
 // TestLoginShells enters the shell through each login shell there is, with
 // start-up files that print things.
 func TestLoginShells(t *testing.T) {

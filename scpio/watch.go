@@ -117,6 +117,8 @@ type watch struct {
 //go:embed watch.sh
 var watchScript string
 
+var watchLibrary = newLibrary(bare(watchScript))
+
 // run opens a session and goes on until it ends.
 func (w *watch) run(ctx context.Context) error {
 	// A shell of the pool comes first, where the host allows only a few
@@ -143,7 +145,7 @@ func (w *watch) start(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.c.timeout)
 	defer cancel()
-	sh, err := startShellWith(ctx, conn, "e="+w.c.host.Engine, bare(watchScript), &w.c.pool.life)
+	sh, err := startShell(ctx, conn, "e="+w.c.host.Engine, watchLibrary, &w.c.pool.life)
 	if err != nil {
 		return err
 	}

@@ -142,7 +142,7 @@ func (f *File) claim(name string, stamp uint64) bool {
 		return true
 	}
 	a, ok := c.tree.peek(name)
-	if ok && c.ino.number(idOf(a)) != f.ino || !ok && c.tree.changed(dir, base, stamp) || c.files[f.ino] != f {
+	if ok && c.numberLocked(name, a) != f.ino || !ok && c.tree.changed(dir, base, stamp) || c.files[f.ino] != f {
 		return false
 	}
 	c.addPathLocked(f, name)
@@ -304,9 +304,39 @@ func (c *Cache) ownerLocked(name string) uint64 {
 		return f.ino
 	}
 	if a, ok := c.tree.peek(name); ok && isRegular(a) {
-		return c.ino.number(idOf(a))
+		return c.numberLocked(name, a)
 	}
 	return 0
+}
+
+// numberOf is the inode number of what the host has under a name. When the host
+// gives the inode of a file that is open here, and gone there, to another file,
+// then that one has to have another number.
+func (c *Cache) numberOf(name string, a Attr) uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.numberLocked(name, a)
+}
+
+func (c *Cache) numberLocked(name string, a Attr) uint64 {
+	n := c.ino.number(idOf(a))
+	if f := c.files[n]; f != nil && f.lostTo(name, a) {
+		c.ino.gone(n)
+		return c.ino.number(idOf(a))
+	}
+	return n
+}
+
+// lostTo tells whether what the host has under a name is another file that has
+// got the inode of this one: it has no second name, which could be one of ours,
+// and is not what this one was either when it was renamed.
+func (f *File) lostTo(name string, a Attr) bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if f.obj == nil || f.base.Ino == 0 || slices.Contains(f.paths, name) {
+		return false
+	}
+	return !isRegular(a) || !linked(a) && !sameContents(f.base, a)
 }
 
 func letGo(files ...*File) {

@@ -214,8 +214,7 @@ func (c *Cache) out(path string, e Entry) Entry {
 			return e
 		}
 	}
-	id := idOf(e.Attr)
-	e.Attr.Ino = c.ino.number(id)
+	e.Attr.Ino = c.numberOf(path, e.Attr)
 	if isDir(e.Attr) {
 		e.Attr = c.backlog.changedBy(path, e.Attr)
 	}

@@ -58,7 +58,7 @@ func newHandle(flags int) *Handle {
 }
 
 func (f *File) open(ctx context.Context, path string, flags int) error {
-	if _, ours := f.authority(); ours && f.opened() {
+	if _, ours := f.authority(); ours && f.opened() && f.otherName(path) == "" {
 		// Who stores it need not be waited for.
 		if flags&syscall.O_TRUNC != 0 {
 			return f.truncate(ctx, 0)

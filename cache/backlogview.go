@@ -63,6 +63,17 @@ func (b *backlog) withoutAll(dir string, entries []Entry) {
 	}
 }
 
+// relink takes in that a directory has other links than those that the backlog
+// counts from: a directory has come to the names in it, by 1, or gone, by -1,
+// without the backlog.
+func (b *backlog) relink(dir string, by int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, ok := b.links[dir]; ok {
+		b.links[dir] += uint32(by)
+	}
+}
+
 func (b *backlog) showLocked(ch *change) {
 	dir, name := split(ch.path)
 	was := b.names[dir][name]

@@ -141,6 +141,7 @@ func (c *Cache) made(ctx context.Context, path, target string, make func() (Attr
 	e := Entry{Target: target, Attr: a}
 	c.changed(path)
 	c.tree.put(path, e)
+	c.relink(path, a, 1)
 	return c.out(path, e), nil
 }
 
@@ -483,5 +484,14 @@ func (c *Cache) Rmdir(ctx context.Context, path string) error {
 	}
 	c.changed(path)
 	c.tree.remove(path)
+	c.relink(path, Attr{Mode: syscall.S_IFDIR}, -1)
 	return nil
+}
+
+// relink counts a name that came, by 1, or went, by -1, in its directory's
+// links.
+func (c *Cache) relink(path string, a Attr, by int) {
+	if dir, _ := split(path); isDir(a) {
+		c.backlog.relink(dir, by)
+	}
 }

@@ -142,6 +142,11 @@ func (c *Cache) renameBy(ctx context.Context, from, to string, flags uint32, the
 		c.tree.expireLinks(idOf(a)) // before the one name that is known anew
 	}
 	c.tree.move(from, to, a)
+	c.relink(from, a, -1)
+	c.relink(to, a, 1)
+	if known2 == known && !same {
+		c.relink(to, over, -1)
+	}
 	ino := c.ino.number(idOf(a))
 	if src != nil {
 		ino = src.ino
@@ -194,6 +199,8 @@ func (c *Cache) replaced(ctx context.Context, over Attr, k knowledge, to string,
 // a name there meanwhile by what he knows of the host: the tree says so until
 // it is told of the end, in one step with the names.
 func (c *Cache) exchange(ctx context.Context, from, to string) error {
+	a, _ := c.tree.last(from)
+	b, _ := c.tree.last(to)
 	done := c.tree.exchange(from, to)
 	_, err := c.remote.Rename(ctx, from, to, Exchange)
 	c.changed(from, to)
@@ -206,5 +213,9 @@ func (c *Cache) exchange(ctx context.Context, from, to string) error {
 	if err != nil {
 		return c.failed(err, from, to)
 	}
+	c.relink(from, a, -1)
+	c.relink(from, b, 1)
+	c.relink(to, b, -1)
+	c.relink(to, a, 1)
 	return nil
 }

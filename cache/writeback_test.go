@@ -247,3 +247,33 @@ func TestForeignChangeUnderBacklog(t *testing.T) {
 	w.wantThere(w.only("f.conflict-"), "ours")
 	w.wantThere(w.only("over.conflict-"), "ours")
 }
+
+// TestLinksOfDirectory: directories that come and go while other changes wait
+// count among the links of theirs.
+func TestLinksOfDirectory(t *testing.T) {
+	w := newWorld(t, writeBack)
+	for _, dir := range []string{"a", "b", "b/c"} {
+		w.make(os.Mkdir(w.path(dir), 0o755))
+	}
+	w.host.Fail("Symlink", syscall.ENOTCONN)
+	ctx := context.Background()
+	for _, link := range []string{"waits", "b/waits"} {
+		_, err := w.Symlink(ctx, "nowhere", link)
+		w.make(err)
+	}
+	want := func(dir string, links uint32) {
+		t.Helper()
+		e, err := w.Lookup(ctx, dir)
+		w.make(err)
+		if e.Attr.Nlink != links {
+			t.Errorf("%q has %d links, want %d", dir, e.Attr.Nlink, links)
+		}
+	}
+	want("", 4)
+	want("b", 3)
+	w.make(w.Rmdir(ctx, "a"))
+	want("", 3)
+	w.make(w.Rename(ctx, "b/c", "c", 0))
+	want("", 4)
+	want("b", 2)
+}

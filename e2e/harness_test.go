@@ -142,7 +142,14 @@ func (m *mounted) args() []string {
 func (m *mounted) Unmount() {
 	m.t.Helper()
 	m.checkIdle()
-	out, err := m.fusermount("-u")
+	var out string
+	var err error
+	// A program that another test is just starting has all our descriptors until
+	// its execve(2).
+	await(func() bool {
+		out, err = m.fusermount("-u")
+		return err == nil || !strings.Contains(out, "busy")
+	})
 	if err != nil {
 		m.t.Errorf("unmount: %v: %s; who uses it: %v", err, out, holders(m.Point))
 		m.fusermount("-uz")

@@ -76,13 +76,10 @@ func TestStatusOfUnsent(t *testing.T) {
 		t.Errorf("a terminal would obey %q", text)
 	}
 	srv.Restart()
-	f, err := os.OpenFile(m.path(name), os.O_WRONLY, 0)
-	if err == nil {
-		err = f.Close()
-	}
-	if err != nil {
-		t.Error(err)
-	}
+	waitUntil(t, "the host is noticed to be back", func() bool {
+		f, err := os.OpenFile(m.path(name), os.O_WRONLY, 0)
+		return err == nil && f.Close() == nil
+	})
 	if s := m.told(); len(s.Unsent) != 0 || s.Connection.State != "connected" || s.Connection.Error != "" {
 		t.Errorf("afterwards: %+v", s)
 	}

@@ -1,6 +1,7 @@
 package cache_test
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"path/filepath"
@@ -292,33 +293,31 @@ func TestRecoveryThatFails(t *testing.T) {
 	w.wantLogged(0)
 }
 
-// A damaged record is named, and kept with its contents.
+// A damaged record is named, and what it was about is kept.
 func TestDamagedRecord(t *testing.T) {
 	for name, damage := range map[string]func(b []byte) []byte{
 		"empty":     func(b []byte) []byte { return nil },
 		"truncated": func(b []byte) []byte { return b[:len(b)/2] },
 		"one byte":  func(b []byte) []byte { b[20] ^= 1; return b },
 		"garbage":   func(b []byte) []byte { return []byte(strings.Repeat("\x00\xff", 100000)) },
-		"root":      func(b []byte) []byte { return []byte(strings.TrimSuffix(checked(`{"Object":"x","Path":""}`), "\n")) },
-		"above": func(b []byte) []byte {
-			return []byte(strings.TrimSuffix(checked(`{"Object":"x","Path":"Li4vZg=="}`), "\n"))
-		},
+		"lines":     func(b []byte) []byte { return []byte(strings.Repeat("\x00\xff\n", 1000)) },
+		"root":      func(b []byte) []byte { return []byte(checked(`{"Object":"x","Path":""}`)) },
+		"above":     func(b []byte) []byte { return []byte(checked(`{"Object":"x","Path":"Li4vZg=="}`)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := killed(t, "modified")
-			record := w.logged()[0]
-			b, err := os.ReadFile(record)
-			w.make(err)
-			w.make(os.WriteFile(record, damage(b), 0o600))
-			w.open()
-			object := strings.TrimSuffix(filepath.Base(record), ".json")
-			if !strings.Contains(w.said.String(), object) {
-				t.Error("it is not named")
+			object, log := w.logged()[0], filepath.Join(w.o.Dir, "0", "changes")
+			w.make(os.WriteFile(log, damage(lastLine(t, log)), 0o600))
+			for range 2 {
+				w.open()
+				if !strings.Contains(w.said.String(), object) {
+					t.Error("it is not named")
+				}
+				w.save("g", "works")
+				w.close()
 			}
-			w.save("g", "works")
-			w.close()
 			w.wantHost(map[string]string{"f": old, "g": "works"})
-			w.wantLogged(1)
+			w.wantLogged(0)
 			kept, err := os.ReadFile(filepath.Join(w.o.Dir, "0", "objects", object))
 			if string(kept) != "new contents" || err != nil {
 				t.Errorf("its contents are %q, %v", kept, err)
@@ -327,15 +326,30 @@ func TestDamagedRecord(t *testing.T) {
 	}
 }
 
+// lastLine is the last line of a file.
+func lastLine(t *testing.T, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil || !bytes.HasSuffix(b, []byte("\n")) {
+		t.Fatalf("%s has %q, %v", name, b, err)
+	}
+	return b[bytes.LastIndexByte(b[:len(b)-1], '\n')+1:]
+}
+
+// A record that was not written to its end was promised to nobody: those before
+// it count.
 func TestRecordThatWasNotWrittenToItsEnd(t *testing.T) {
 	w := killed(t, "flush failed")
-	w.make(os.WriteFile(w.logged()[0]+".new", []byte("00"), 0o600))
-	w.make(os.Rename(w.logged()[0]+".new", strings.TrimSuffix(w.logged()[0], ".json")+".new"))
+	log, err := os.OpenFile(filepath.Join(w.o.Dir, "0", "changes"), os.O_WRONLY|os.O_APPEND, 0)
+	w.make(err)
+	_, err = log.WriteString(`1234abcd {"Object":"`)
+	w.make(err)
+	w.make(log.Close())
 	w.open()
 	w.wantThere("f", "new contents")
-	left, err := filepath.Glob(filepath.Join(w.o.Dir, "*", "log", "*"))
-	if err != nil || len(left) > 0 {
-		t.Errorf("the log has %q, %v", left, err)
+	w.wantLogged(0)
+	if strings.Contains(w.said.String(), "damaged") {
+		t.Errorf("said: %s", w.said)
 	}
 }
 

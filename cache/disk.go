@@ -12,7 +12,7 @@ import (
 )
 
 // disk is the cache on the local disk: objects/ with the contents, index
-// with what they are the contents of, log/ with what the host does not have
+// with what they are the contents of, changes with what the host does not have
 // yet, lock. It keeps clean contents within a budget of bytes, and
 // forgets the least recently used first. Contents of open and of dirty files
 // are not in its books, so they are never evicted.
@@ -20,6 +20,7 @@ type disk struct {
 	dir     string
 	root    *os.Root
 	objects *os.Root
+	changes *journal
 	lock    *os.File
 	log     *slog.Logger
 	size    int64 // budget in bytes
@@ -78,13 +79,13 @@ func candidates(dir string) []string {
 
 // hasUnsent tells whether a cache has changes that the host does not have.
 func hasUnsent(dir string) bool {
-	logged, err := os.ReadDir(filepath.Join(dir, "log"))
-	return err == nil && len(logged) > 0
+	st, err := os.Stat(filepath.Join(dir, journalName))
+	return err == nil && st.Size() > 0
 }
 
 // lockDisk opens a cache; nil says that another mount has it.
 func lockDisk(dir string, log *slog.Logger) (*disk, error) {
-	for _, sub := range []string{dir, filepath.Join(dir, "objects"), filepath.Join(dir, "log")} {
+	for _, sub := range []string{dir, filepath.Join(dir, "objects")} {
 		if err := os.MkdirAll(sub, 0o700); err != nil {
 			return nil, err
 		}
@@ -103,6 +104,7 @@ func lockDisk(dir string, log *slog.Logger) (*disk, error) {
 	d := &disk{dir: dir, lock: lock, log: log, ahead: map[string]int64{}}
 	d.lru, _ = simplelru.NewLRU[fileID, stored](1<<31-1, nil)
 	if d.root, err = os.OpenRoot(dir); err == nil {
+		d.changes = newJournal(d.root, log)
 		d.objects, err = d.root.OpenRoot("objects")
 	}
 	if err != nil {
@@ -117,6 +119,7 @@ func (d *disk) unlock() {
 		d.objects.Close()
 	}
 	if d.root != nil {
+		d.changes.close()
 		d.root.Close()
 	}
 	if d.index != nil {

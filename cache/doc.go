@@ -53,15 +53,16 @@
 // What a program had flushed when the mount died is stored under its name by
 // the next mount. What was being written over an older version is not
 // complete, perhaps: it is stored beside it as NAME.recovered-HOST-TIME. A
-// damaged record is named in the log messages and stays where it is, with its
-// contents.
+// damaged record is named in the log messages and set aside. The contents that it
+// was about have a mark of their own, and are kept and named at each mount.
 //
 // # On the disk
 //
 //	DIR/0/lock         held by flock(2) while a mount uses DIR/0
 //	DIR/0/index        which contents are which version; inode numbers
 //	DIR/0/objects/*    contents, under random names
-//	DIR/0/log/*.json   a record for each object that is unsent
+//	DIR/0/changes      records of what is unsent, one a line
+//	DIR/0/changes.damaged  those that could not be read
 //	DIR/1/...          of a second mount of the same directory at the same time
 //
 // Everything has mode 0700 or 0600. Names of the host are never local ones.

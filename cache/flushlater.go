@@ -63,26 +63,45 @@ func (f *File) storeLater(ctx context.Context) error {
 	}
 }
 
-// What queue has done.
+// What queue and promise have done.
 const (
 	deferred = iota
+	promised // it is in the log, and has to be synced
 	needNow  // nothing: the file has to be stored now
 	later    // nothing: try again once nobody has the file locked
 )
 
+// queue flushes what the file has. Nobody waits for the disk with the file's
+// mutex held: who writes to the file meanwhile gets a copy to write to.
 func (f *File) queue() (int, error) {
 	f.mu.RLock()
 	obj, need := f.obj, f.dirty && len(f.paths) > 0 && !(f.queued && f.kept == nil && f.ended)
 	f.mu.RUnlock()
-	if !need {
-		return deferred, nil
+	if !need { // unless somebody else is about to sync it
+		return deferred, f.c.disk.changes.sync()
 	}
 	err := obj.f.Sync()
+	how, err := f.promise(obj, err)
+	if how != promised || err != nil {
+		return how, err
+	}
+	err = f.c.disk.changes.sync()
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if f.queued && len(f.paths) > 0 {
+		f.c.backlog.addStore(f, f.pathLocked()) // also if the disk fails: the host may not
+	}
+	return deferred, err
+}
+
+// promise writes down that an object has what was flushed, if it is still what
+// the file has and could be synced. It does not change from now on.
+func (f *File) promise(obj *object, synced error) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
-	case err != nil && f.obj == obj:
-		return deferred, err
+	case synced != nil && f.obj == obj:
+		return deferred, synced
 	case !f.dirty || len(f.paths) == 0:
 		return deferred, nil
 	case f.lent > 0 || f.writers > 0 || f.stuck:
@@ -94,13 +113,9 @@ func (f *File) queue() (int, error) {
 	if err := f.noteLocked(true); err != nil {
 		return deferred, err
 	}
-	if err := f.c.disk.syncNote(f.obj.name); err != nil {
-		return deferred, err
-	}
 	f.dropKeptLocked()
 	f.queued = true
-	f.c.backlog.addStore(f, f.pathLocked())
-	return deferred, nil
+	return promised, nil
 }
 
 // failure is the error of the last attempt to store the file in the

@@ -81,6 +81,9 @@ func FuzzDecodeRecord(f *testing.F) {
 			return
 		}
 		p := "/" + string(r.Path) + "/"
+		if r.Ended {
+			p = "/ended/"
+		}
 		if r.Object == "" || strings.ContainsAny(r.Object, "/.\x00") || strings.ContainsAny(p, "\x00") || strings.Contains(p, "//") || strings.Contains(p, "/../") || strings.Contains(p, "/./") {
 			t.Errorf("taken: %+v", r)
 		}

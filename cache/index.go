@@ -158,7 +158,8 @@ func (d *disk) restore(s stored, logged map[string]bool) {
 	d.bytes += s.have.bytes()
 }
 
-// sweep removes the objects that nobody knows.
+// sweep removes the objects that nobody knows. Those that the host does not have
+// are kept and named: their record is lost.
 func (d *disk) sweep(logged map[string]bool) error {
 	inUse := map[string]bool{}
 	for _, s := range d.lru.Values() {
@@ -172,7 +173,11 @@ func (d *disk) sweep(logged map[string]bool) error {
 	for {
 		names, err := dir.Readdirnames(1024)
 		for _, name := range names {
-			if !inUse[name] && !logged[name] {
+			switch {
+			case inUse[name] || logged[name]:
+			case d.isUnsent(name):
+				d.log.Warn("there are contents that were not sent, without a record of what they are; they are kept", "dir", d.dir, "object", name)
+			default:
 				d.removeFile(name)
 			}
 		}

@@ -2,178 +2,221 @@ package cache
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
+	"log/slog"
 	"os"
-	"path"
 	"slices"
-	"sort"
-	"strings"
+	"sync"
 )
 
-// record says, on the disk, that an object holds something the host does not
-// have yet. It is written before the first changed byte, and removed when
-// the host has everything. Names are bytes, not text.
-type record struct {
-	Object  string     // its name in the log, and that of the contents
-	Seq     uint64     // the order in which changes were made
-	Kind    changeKind `json:",omitempty"`
-	Path    []byte
-	Base    Attr // the version the changes are based on; Ino 0: there was no file
-	Mode    uint32
-	Mtime   int64    // 0: the object's own
-	Flushed bool     // the program has closed or synced the file
-	Sum     []byte   `json:",omitempty"` // of contents that are not changed, perhaps, see mapped.go
-	Temps   [][]byte `json:",omitempty"` // names of uploads, see temp.go
-	After   bool     `json:",omitempty"` // another record has what the path had before, flushed
-	Over    *Attr    `json:",omitempty"` // with Base.Ino 0: the version whose place it takes
-	Tried   []trial  `json:",omitempty"` // uploads whose answer was lost
-	Target  []byte   `json:",omitempty"` // of a symbolic link
-	Set     *Change  `json:",omitempty"` // attributes
+// journal is the log of changes that the host does not have yet: one file, of
+// a line for each record, with a checksum. A record takes the place of the one
+// before of the same object. The file only grows at its end. When none of its
+// records is of use it is emptied, and when most of it is history it is written
+// anew under another name, which then takes its place.
+type journal struct {
+	root *os.Root // of the mount's cache
+	log  *slog.Logger
+
+	// syncing is held by who syncs the file, or puts another in its place.
+	syncing sync.Mutex
+
+	mu     sync.Mutex // guards the fields below; after syncing
+	f      *os.File
+	end    int64            // of its last whole line
+	live   map[string]place // of the last record of each object
+	useful int64            // bytes of these
+	lines  uint64           // counts what was written
+	synced uint64           // how much of it is on the disk
+	doubt  bool             // the file may not have what was written to it
 }
 
-const recordSuffix = ".json"
+// place is where a line is in the file, in bytes.
+type place struct{ off, size int64 }
 
-// note writes the record of an object, in the place of an older one.
-func (d *disk) note(r record) error {
-	text, err := json.Marshal(r)
+const journalName = "changes"
+
+// leastRewritten is the size, in bytes, from which on the file is written anew.
+const leastRewritten = 1 << 20
+
+func newJournal(root *os.Root, log *slog.Logger) *journal {
+	return &journal{root: root, log: log, live: map[string]place{}}
+}
+
+// note writes a record, in the place of an older one of its object.
+func (j *journal) note(r record) error {
+	line, err := r.encode()
 	if err != nil {
 		return err
 	}
-	name := path.Join("log", r.Object+recordSuffix)
-	tmp := path.Join("log", r.Object+".new")
-	sum := fmt.Appendf(nil, "%08x ", crc32.ChecksumIEEE(text))
-	if err := d.root.WriteFile(tmp, append(sum, text...), 0o600); err != nil {
-		return err
+	if len(line) > maxRecord {
+		return fmt.Errorf("a record of %d bytes", len(line))
 	}
-	return d.root.Rename(tmp, name)
-}
-
-// syncNote brings the record of an object to the disk, so that it is there after
-// the machine has lost its power.
-func (d *disk) syncNote(object string) error {
-	f, err := d.root.Open(path.Join("log", object+recordSuffix))
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	at, err := j.appendLocked(line)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	dir, err := d.root.Open("log")
+	j.useful += at.size - j.live[r.Object].size
+	j.live[r.Object] = at
+	j.tidyLocked()
+	return nil
+}
+
+// has tells whether there is a record of an object.
+func (j *journal) has(object string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	_, ok := j.live[object]
+	return ok
+}
+
+// drop says that the record of an object is of no use any more.
+func (j *journal) drop(object string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	p, ok := j.live[object]
+	if !ok {
+		return
+	}
+	delete(j.live, object)
+	j.useful -= p.size
+	err := j.endLocked(object)
+	if err != nil {
+		j.doubt = true // it is left out when the file is written anew
+		j.log.Warn("the log of changes cannot be written", "err", err)
+	}
+}
+
+func (j *journal) endLocked(object string) error {
+	if len(j.live) == 0 {
+		j.end = 0
+		return j.f.Truncate(0)
+	}
+	line, err := record{Object: object, Ended: true}.encode()
+	if err == nil {
+		_, err = j.appendLocked(line)
+	}
+	return err
+}
+
+// appendLocked writes a line. What a line has that could not be written to its
+// end is cut off.
+func (j *journal) appendLocked(line []byte) (place, error) {
+	if _, err := j.f.WriteAt(line, j.end); err != nil {
+		return place{}, errors.Join(err, j.f.Truncate(j.end))
+	}
+	at := place{j.end, int64(len(line))}
+	j.end += at.size
+	j.lines++
+	return at, nil
+}
+
+// sync brings what was written to the disk, so that it is there after the
+// machine has lost its power. Several who wait for it at a time share the work.
+func (j *journal) sync() error {
+	j.mu.Lock()
+	want := j.lines
+	j.mu.Unlock()
+	j.syncing.Lock()
+	defer j.syncing.Unlock()
+	j.mu.Lock()
+	f, lines, doubt := j.f, j.lines, j.doubt
+	if doubt {
+		defer j.mu.Unlock()
+		return j.rewriteLocked()
+	}
+	done := j.synced >= want
+	j.mu.Unlock()
+	if done {
+		return nil
+	}
+	err := f.Sync()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err != nil {
+		// The kernel takes the pages for clean from now on: another sync of
+		// them would succeed, and mean nothing.
+		j.doubt = true
+		return err
+	}
+	j.synced = lines
+	return nil
+}
+
+// tidyLocked writes the file anew if most of it is history and nobody syncs it
+// just now.
+func (j *journal) tidyLocked() {
+	if j.end < leastRewritten || j.end < 4*j.useful || !j.syncing.TryLock() {
+		return
+	}
+	defer j.syncing.Unlock()
+	if err := j.rewriteLocked(); err != nil {
+		j.log.Warn("the log of changes cannot be written anew", "err", err)
+	}
+}
+
+// rewriteLocked puts a file with nothing but the records of use in the place of
+// the one there is. Syncing is held.
+func (j *journal) rewriteLocked() error {
+	f, err := j.root.OpenFile(journalName+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	live, end, err := j.copyLocked(f)
+	if err = errors.Join(err, f.Sync()); err == nil {
+		err = j.root.Rename(journalName+".new", journalName)
+	}
+	if err != nil {
+		f.Close()
+		return err
+	}
+	if j.f != nil {
+		j.f.Close()
+	}
+	j.f, j.live, j.end, j.useful = f, live, end, end
+	if err := syncRoot(j.root); err != nil {
+		j.doubt = true
+		return err
+	}
+	j.synced, j.doubt = j.lines, false
+	return nil
+}
+
+// copyLocked copies the records of use, in the order in which they were written.
+func (j *journal) copyLocked(to *os.File) (map[string]place, int64, error) {
+	objects := make([]string, 0, len(j.live))
+	for object := range j.live {
+		objects = append(objects, object)
+	}
+	slices.SortFunc(objects, func(a, b string) int { return cmp.Compare(j.live[a].off, j.live[b].off) })
+	live, end := make(map[string]place, len(objects)), int64(0)
+	for _, object := range objects {
+		p := j.live[object]
+		if _, err := io.Copy(to, io.NewSectionReader(j.f, p.off, p.size)); err != nil {
+			return nil, 0, err
+		}
+		live[object] = place{end, p.size}
+		end += p.size
+	}
+	return live, end, nil
+}
+
+func (j *journal) close() {
+	if j.f != nil {
+		j.f.Close()
+	}
+}
+
+// syncRoot brings the names in a directory to the disk.
+func syncRoot(root *os.Root) error {
+	dir, err := root.Open(".")
 	if err != nil {
 		return err
 	}
 	defer dir.Close()
-	return errors.Join(f.Sync(), dir.Sync())
-}
-
-// unnote removes the record of an object.
-func (d *disk) unnote(object string) {
-	err := d.root.Remove(path.Join("log", object+recordSuffix))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		d.log.Warn("a record of the log cannot be removed", "object", object, "err", err)
-	}
-}
-
-// records reads the log. A damaged record is reported and set aside; its
-// object stays too.
-func (d *disk) records() ([]record, error) {
-	dir, err := d.root.Open("log")
-	if err != nil {
-		return nil, err
-	}
-	names, err := dir.Readdirnames(-1)
-	dir.Close()
-	if err != nil {
-		return nil, err
-	}
-	sort.Strings(names)
-	var all []record
-	for _, name := range names {
-		if strings.HasSuffix(name, ".new") {
-			d.removeNew(name)
-		}
-		if !strings.HasSuffix(name, recordSuffix) {
-			continue
-		}
-		r, err := d.readRecord(path.Join("log", name))
-		if err != nil {
-			d.log.Warn("a record of unsent changes is damaged; its contents are kept",
-				"dir", d.dir, "object", strings.TrimSuffix(name, recordSuffix), "err", err)
-			r = record{Object: strings.TrimSuffix(name, recordSuffix)}
-		}
-		all = append(all, r)
-	}
-	slices.SortStableFunc(all, func(a, b record) int { return cmp.Compare(a.Seq, b.Seq) })
-	return all, nil
-}
-
-// removeNew removes a record that was not written to its end.
-func (d *disk) removeNew(name string) {
-	if err := d.root.Remove(path.Join("log", name)); err != nil {
-		d.log.Warn("a file of the log cannot be removed", "dir", d.dir, "name", name, "err", err)
-	}
-}
-
-func (d *disk) readRecord(name string) (record, error) {
-	f, err := d.root.Open(name)
-	if err != nil {
-		return record{}, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, 64<<10))
-	if err != nil {
-		return record{}, err
-	}
-	return decodeRecord(b)
-}
-
-func decodeRecord(b []byte) (record, error) {
-	var r record
-	var sum uint32
-	if len(b) < 9 {
-		return r, errors.New("too short")
-	}
-	if _, err := fmt.Sscanf(string(b[:9]), "%08x ", &sum); err != nil || sum != crc32.ChecksumIEEE(b[9:]) {
-		return r, errors.New("wrong checksum")
-	}
-	if err := json.Unmarshal(b[9:], &r); err != nil {
-		return r, err
-	}
-	strange := func(temp []byte) bool { return !validTemp(string(temp)) }
-	if r.Object == "" || strings.ContainsAny(r.Object, "/.") || !validPath(string(r.Path)) || slices.ContainsFunc(r.Temps, strange) {
-		return record{}, errors.New("a name that cannot be")
-	}
-	if r.Kind != storing && !r.whole() {
-		return record{}, errors.New("a change that is none")
-	}
-	return r, nil
-}
-
-// whole tells whether a record has what a change of its kind needs.
-func (r record) whole() bool {
-	switch r.Kind {
-	case making, removing:
-		return true
-	case symlinking:
-		return len(r.Target) > 0
-	case setting:
-		return r.Set != nil
-	}
-	return false
-}
-
-// validPath tells whether a path is one that the cache makes: relative,
-// without empty, "." or ".." components.
-func validPath(p string) bool {
-	if p == "" || strings.ContainsRune(p, 0) {
-		return false
-	}
-	for c := range strings.SplitSeq(p, "/") {
-		if c == "" || c == "." || c == ".." {
-			return false
-		}
-	}
-	return true
+	return dir.Sync()
 }

@@ -20,7 +20,7 @@ type object struct {
 
 func (d *disk) create() (*object, error) {
 	name := strings.ToLower(rand.Text())
-	f, err := d.objects.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := d.objects.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, plainMode)
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +93,37 @@ func allZero(p []byte) bool {
 		}
 	}
 	return true
+}
+
+// Contents that the host does not have are executable. Nothing else says so if
+// their record is damaged: what has the mark is never removed for being unknown.
+const (
+	plainMode  = 0o600
+	unsentMode = 0o700
+)
+
+// note writes a record to the log, and marks the contents it is about.
+func (d *disk) note(r record) error {
+	if r.Kind == storing && !d.changes.has(r.Object) {
+		if err := d.objects.Chmod(r.Object, unsentMode); err != nil {
+			return err
+		}
+	}
+	return d.changes.note(r)
+}
+
+// unnote ends the record of an object.
+func (d *disk) unnote(object string) {
+	d.changes.drop(object)
+	if err := d.objects.Chmod(object, plainMode); err != nil && !errors.Is(err, os.ErrNotExist) {
+		d.log.Warn("a file of the cache cannot be changed", "name", object, "err", err)
+	}
+}
+
+// isUnsent tells whether contents have the mark.
+func (d *disk) isUnsent(name string) bool {
+	st, err := d.objects.Lstat(name)
+	return err == nil && st.Mode().Perm()&0o100 != 0
 }
 
 // discard removes an object that nobody refers to.

@@ -13,8 +13,7 @@ import (
 // numbers, and the changes that it did not send. These are sent now. What
 // cannot be sent stays in the log.
 func (c *Cache) recover(ctx context.Context) error {
-	c.disk.adopt(c.o.Dir)
-	logged, err := c.disk.records()
+	logged, err := c.disk.records(c.o.Dir)
 	if err != nil {
 		return err
 	}
@@ -26,9 +25,6 @@ func (c *Cache) recover(ctx context.Context) error {
 		return err
 	}
 	for _, r := range logged {
-		if len(r.Path) == 0 {
-			continue // damaged: kept, and said
-		}
 		if r.Kind != storing {
 			c.again(ctx, r)
 			continue

@@ -3,9 +3,11 @@ package cache_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -331,12 +333,29 @@ func (w *world) wantCalls(what, want string) {
 	w.fake.Reset()
 }
 
-// logged are the records of unsent changes; one may just be written anew.
+// logged are the objects, or other changes, that have a record in a log. The
+// last line may just be being written.
 func (w *world) logged() []string {
 	w.t.Helper()
-	found, err := filepath.Glob(filepath.Join(w.o.Dir, "*", "log", "*"))
+	logs, err := filepath.Glob(filepath.Join(w.o.Dir, "*", "changes"))
 	w.make(err)
-	return slices.DeleteFunc(found, func(p string) bool { return filepath.Ext(p) == ".new" })
+	live := map[string]bool{}
+	for _, name := range logs {
+		text, err := os.ReadFile(name)
+		w.make(err)
+		for line := range strings.Lines(string(text)) {
+			var r struct {
+				Object string
+				Ended  bool
+			}
+			if len(line) > 9 && json.Unmarshal([]byte(line[9:]), &r) == nil {
+				if delete(live, r.Object); !r.Ended {
+					live[r.Object] = true
+				}
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(live))
 }
 
 func (w *world) wantLogged(want int) {

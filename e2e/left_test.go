@@ -68,10 +68,13 @@ func tempFiles(dir string) []string {
 	return found
 }
 
-// unsentRecords are the entries of the logs of changes in a cache directory.
+// unsentRecords are the logs of changes in a cache directory that have any.
 func unsentRecords(cache string) []string {
-	found, _ := filepath.Glob(filepath.Join(cache, "*", "*", "log", "*")) // the pattern is good
-	return found
+	logs, _ := filepath.Glob(filepath.Join(cache, "*", "*", "changes")) // the pattern is good
+	return slices.DeleteFunc(logs, func(name string) bool {
+		st, err := os.Stat(name)
+		return err == nil && st.Size() == 0
+	})
 }
 
 // holders lists the processes that have something open below a mountpoint, or

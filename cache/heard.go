@@ -187,6 +187,7 @@ func (c *Cache) found(path string, stamp uint64, e Entry, at time.Time, gone boo
 		c.tell(Notice{Path: path, Gone: true})
 		return true
 	}
+	e.Attr = c.backlog.without(path, e.Attr)
 	c.tree.learn(path, stamp, e, at)
 	c.compare(path, was, k, e.Attr)
 	return true

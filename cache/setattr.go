@@ -46,6 +46,7 @@ func (c *Cache) setattrClosed(ctx context.Context, path string, ch Change) (Attr
 
 // reattributed takes in new attributes of a file.
 func (c *Cache) reattributed(path string, e Entry) Attr {
+	e.Attr = c.backlog.without(path, e.Attr)
 	c.changed(path)
 	if linked(e.Attr) {
 		c.tree.expireLinks(idOf(e.Attr))

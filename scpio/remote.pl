@@ -158,6 +158,24 @@ sub source {
 	return $? ? 1 : 0;
 }
 
+# piece FILE SIZE: writes so many bytes of a file, and tells whether it has them.
+sub piece {
+	my ($file, $left) = @_;
+	while ($left > 0 && !$ended) {
+		my $n = sysread $file, my $bytes, $left < 1 << 18 ? $left : 1 << 18;
+		next if !defined $n && $! == 4; # EINTR
+		return unless $n;
+		for (my $done = 0; $done < $n; ) {
+			my $m = syswrite STDOUT, $bytes, $n - $done, $done;
+			next if !defined $m && $! == 4;
+			return unless $m;
+			$done += $m;
+		}
+		$left -= $n;
+	}
+	return $left == 0;
+}
+
 # conflict TMP TARGET: the end of a store that met a foreign change.
 sub conflict {
 	unlink $_[0];
@@ -221,6 +239,23 @@ sub put {
 		my $status = source($path);
 		a($path);
 		return z($status, '');
+	},
+	Z => sub {
+		my ($path, $have, $offset, $size) = @_;
+		my $s = st($path) or return;
+		return if $s->{type} ne 'f';
+		return z(9, '') if $s->{version} ne $have;
+		open my $file, '<:raw', $path or return;
+		sysseek $file, $offset, 0 or return;
+		print "\n";
+		my $ok = piece($file, $size);
+		$s = st($path);
+		my $changed = !$s || $s->{version} ne $have;
+		return z(0, '') if $ok && !$changed;
+		for (my $left = $size; $left > 0 && !$ended; $left -= 1 << 16) {
+			print "\0" x ($left < 1 << 16 ? $left : 1 << 16);
+		}
+		return z($changed ? 9 : 1, 'Input/output error');
 	},
 	B => sub {
 		my @regular = map { my $s = a($_, $_); $s && $s->{type} eq 'f' ? $_ : "/$ENV{m}" } @_;

@@ -703,7 +703,7 @@ case $a in
 	settle() { give settle; IFS= read -r x <&"$back" || exit 1; }
 	fresh() { give fresh "$r"; IFS= read -r x <&"$back" || exit 1; [ -z "$x" ]; }
 	sweep() { [ -z "$r" ] || give sweep "$r"; r=; }
-	for o in A L F B N D K M H Y T r m remove setattr; do eval "$o() { give $o \"\$@\"; }"; done
+	for o in A L F B Z N D K M H Y T r m remove setattr; do eval "$o() { give $o \"\$@\"; }"; done
 	f() {
 		[ "$1" = 0 ] || { z "$1" "$x"; return; }
 		shift

@@ -13,6 +13,7 @@ func (r *report) bounds() string {
 		for _, c := range []struct{ row, tool, is string }{
 			{readLarge, "scp", "scp of the same file"},
 			{readAgain, "local", "the same read of a file on the file system of the cache"},
+			{readThird, "local", "the same"},
 		} {
 			if x, ok := r.ratio(c.row, c.tool, rtt); ok {
 				fmt.Fprintf(&b, "| %s | %g ms | %s | %s%s |\n", c.row, rtt, c.is, digits(1/x.x), apartMark(x))

@@ -40,6 +40,7 @@ var limits = []limit{
 	{"read 2,000 small files again", 1, 2, "nothing should be asked"},                                 // 0, 0
 	{"read 256 MiB", 8, 5913, "5 MiB"},                                                                // 5, 5391
 	{"read 256 MiB again", 1, 2, "nothing should be asked"},                                           // 0, 1
+	{"read 256 MiB a third time", 1, 2, "nothing should be asked"},                                    // 0, 0
 	{"1,000 random reads of 4 KiB, warm", 1, 2, "20 reads"},                                           // 0, 0
 	{"remount, read 256 MiB", 14, 54, "connect, ask whether it is still the same"},                    // 13, 49
 	{"copy 256 MiB inside the mount", 3, 3, "copied on the host, nothing is sent"},                    // 2, 1

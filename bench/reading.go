@@ -70,6 +70,7 @@ func (s *stage) sameData() error {
 const (
 	readLarge = "read 256 MiB"
 	readAgain = "read 256 MiB again"
+	readThird = "read 256 MiB a third time"
 )
 
 func largeWorkload() workload {
@@ -96,6 +97,7 @@ func largeWorkload() workload {
 				},
 			},
 			{row: readAgain, run: read, verify: verify},
+			{row: readThird, run: read, verify: verify},
 			randomReads(),
 			{
 				row: "remount, read 256 MiB",

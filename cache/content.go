@@ -37,6 +37,8 @@ type content struct {
 	stream  int64         // up to where the sequential reader is provided for
 	ahead   int64         // how far in front of it
 	moved   chan struct{} // closed when have, flights or failed change
+	coming  []*arrival    // see arrival.go
+	wanted  []span        // by readers that wait
 }
 
 // flight is one transfer.
@@ -73,6 +75,7 @@ func (t *content) need(ctx context.Context, s span) error {
 		return err
 	}
 	began := t.count()
+	defer t.want(s)()
 	for {
 		moved, err := t.ask(s, began)
 		if moved == nil {
@@ -196,38 +199,20 @@ func (t *content) transfer(s span) error {
 	if s.End-s.Off <= cheapEnd {
 		ctx = t.c.ctx
 	}
-	err := t.c.remote.FetchRange(ctx, path, t.attr, s.Off, s.End-s.Off, &arrival{t: t, off: s.Off})
+	w := t.arriving(s.Off)
+	defer t.arrived(w)
+	err := t.c.remote.FetchRange(ctx, path, t.attr, s.Off, s.End-s.Off, w)
+	err = errors.Join(err, w.flush())
+	t.trim()
 	if err != nil && (!hasErrno(err) || errors.Is(err, syscall.ESTALE)) {
 		return errors.Join(errAgain, err)
 	}
 	return err
 }
 
-// arrival puts what comes in its place, and tells who waits. What comes after
-// the contents were given up is thrown away.
-type arrival struct {
-	t   *content
-	off int64
-}
-
-func (w *arrival) Write(p []byte) (int, error) {
-	n := len(p)
-	if w.t.ctx.Err() != nil {
-		return n, nil
-	}
-	if !(n >= holeSize && allZero(p)) {
-		var err error
-		if n, err = w.t.obj.f.WriteAt(p, w.off); err != nil {
-			return n, err
-		}
-	}
-	w.t.came(span{w.off, w.off + int64(n)})
-	w.off += int64(n)
-	return n, nil
-}
-
 func (t *content) came(s span) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.have.add(s)
 	if last := len(t.order) - 1; last >= 0 && t.order[last].End == s.Off {
 		t.order[last].End = s.End
@@ -235,8 +220,6 @@ func (t *content) came(s span) {
 		t.order = append(t.order, s)
 	}
 	t.movedLocked()
-	t.mu.Unlock()
-	t.trim()
 }
 
 // here tells whether the bytes of a span are here.
@@ -249,6 +232,7 @@ func (t *content) here(s span) bool {
 
 // stop ends the transfers, and tells what came.
 func (t *content) stop() ranges {
+	t.bring(span{0, t.attr.Size})
 	t.cancel()
 	t.mu.Lock()
 	defer t.mu.Unlock()

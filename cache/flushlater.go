@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"errors"
 )
@@ -41,6 +42,11 @@ func (f *File) isQueued() bool {
 // machine's power, and leaves it to the backlog to tell the host. An error of
 // an earlier attempt to do so is told once.
 func (f *File) storeLater(ctx context.Context) error {
+	earlier := f.failure()
+	return cmp.Or(f.putOff(ctx), earlier)
+}
+
+func (f *File) putOff(ctx context.Context) error {
 	if err := f.notice(); err != nil {
 		return err
 	}
@@ -52,7 +58,7 @@ func (f *File) storeLater(ctx context.Context) error {
 		case how == needNow:
 			return f.store(ctx)
 		case how == deferred:
-			return f.failure()
+			return nil
 		}
 		// What was flushed before is on its way: this one follows it.
 		unlock, err := f.lock(ctx)
@@ -128,9 +134,11 @@ func (f *File) failure() error {
 	return err
 }
 
-// storeNow is storeLater, and waits until the host has the file.
+// storeNow is storeLater, and waits until the host has the file. An error of an
+// earlier attempt does not count when it has.
 func (f *File) storeNow(ctx context.Context) error {
-	if err := f.storeLater(ctx); err != nil {
+	_ = f.failure()
+	if err := f.putOff(ctx); err != nil {
 		return err
 	}
 	err := f.c.backlog.wait(ctx, func(ch *change) bool { return ch.file == f })

@@ -168,7 +168,6 @@ func (c *Cache) sendFile(ctx context.Context, ch *change) error {
 // sentFile takes in what became of the store of a file.
 func (c *Cache) sentFile(ch *change, err error) {
 	f := ch.file
-	c.backlog.done(ch)
 	_ = f.tell(err)
 	f.mu.Lock()
 	if err != nil {
@@ -176,6 +175,7 @@ func (c *Cache) sentFile(ch *change, err error) {
 	}
 	again := f.queued && f.dirty && len(f.paths) > 0
 	f.mu.Unlock()
+	c.backlog.done(ch) // who waits for it asks for the error next
 	if err != nil {
 		c.log.Warn("a file could not be stored; its contents are kept here", "path", ch.path, "err", err)
 	}

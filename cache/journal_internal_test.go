@@ -59,10 +59,11 @@ func TestJournal(t *testing.T) {
 			has[object] = rec
 		}
 		if i%1000 == 999 {
-			got := map[string]record{}
-			if j, got = openJournal(t, dir); !same(got, has) {
+			again, got := openJournal(t, dir)
+			if !same(got, has) {
 				t.Fatalf("after %d changes there are %d records, want %d", i, len(got), len(has))
 			}
+			j = again
 		}
 	}
 	st, err := os.Stat(filepath.Join(dir, journalName))
@@ -109,7 +110,7 @@ func TestJournalOfMany(t *testing.T) {
 // nobody's way.
 func TestJournalFull(t *testing.T) {
 	dir := t.TempDir()
-	j, has := openJournal(t, dir)
+	j, _ := openJournal(t, dir)
 	note := func(object string) error {
 		return j.note(record{Object: object, Path: []byte("p")})
 	}
@@ -130,7 +131,7 @@ func TestJournalFull(t *testing.T) {
 	if err := note("c"); err != nil {
 		t.Fatal(err)
 	}
-	if _, has = openJournal(t, dir); len(has) != 2 || has["b"].Object != "" {
+	if _, has := openJournal(t, dir); len(has) != 2 || has["b"].Object != "" {
 		t.Errorf("it has %v", has)
 	}
 }

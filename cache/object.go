@@ -102,22 +102,26 @@ const (
 	unsentMode = 0o700
 )
 
-// note writes a record to the log, and marks the contents it is about.
+// note writes a record to the log, and marks the contents it is about. Who dies
+// in between leaves a record without a mark, which is as good.
 func (d *disk) note(r record) error {
-	if r.Kind == storing && !d.changes.has(r.Object) {
-		if err := d.objects.Chmod(r.Object, unsentMode); err != nil {
-			return err
-		}
+	fresh := r.Kind == storing && !d.changes.has(r.Object)
+	if err := d.changes.note(r); err != nil || !fresh {
+		return err
 	}
-	return d.changes.note(r)
+	err := d.objects.Chmod(r.Object, unsentMode)
+	if err != nil {
+		d.changes.drop(r.Object)
+	}
+	return err
 }
 
 // unnote ends the record of an object.
 func (d *disk) unnote(object string) {
-	d.changes.drop(object)
 	if err := d.objects.Chmod(object, plainMode); err != nil && !errors.Is(err, os.ErrNotExist) {
 		d.log.Warn("a file of the cache cannot be changed", "name", object, "err", err)
 	}
+	d.changes.drop(object)
 }
 
 // isUnsent tells whether contents have the mark.

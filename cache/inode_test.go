@@ -3,6 +3,7 @@ package cache_test
 import (
 	"fmt"
 	"os"
+	"syscall"
 	"testing"
 
 	"github.com/scpfs/scpfs/cache"
@@ -104,4 +105,26 @@ func TestForget(t *testing.T) {
 	if got := w.lookup("f").Attr.Ino; got != ino {
 		t.Errorf("%d, was %d", got, ino)
 	}
+}
+
+// TestInodeGivenToAnother: a file is open and changed here, and replaced on the
+// host, which gives its inode to another. What is read and written under that
+// one's name is not the first one's.
+func TestInodeGivenToAnother(t *testing.T) {
+	w := newWorld(t, noTimeouts)
+	w.put("f", "old")
+	h := w.openFile("f", os.O_RDWR)
+	defer h.Release()
+	w.write(h, "ours", 0)
+	w.make(os.Rename(w.path("f"), w.path("g")))
+	w.put("g", "another file")
+	w.put("f", "the new f")
+	if got := w.lookup("g").Attr; got.Ino == h.Attr().Ino || got.Size != int64(len("another file")) {
+		t.Errorf("g is inode %d with %d bytes; f is %d", got.Ino, got.Size, h.Attr().Ino)
+	}
+	w.want("g", "another file")
+	wantErr(t, "flush", h.Flush(t.Context()), syscall.ESTALE)
+	w.wantThere("g", "another file")
+	w.wantThere("f", "the new f")
+	w.wantThere(w.only("f.conflict-here-"), "ours")
 }

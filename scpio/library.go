@@ -49,17 +49,18 @@ func bare(script string) string {
 	return b.String()
 }
 
-// knowsGzip is what a shell prints behind its marker when the host has gzip.
+// knowsGzip is what a shell prints behind its marker when the host can uncompress.
 const knowsGzip = "z"
 
-// askGzip is the command that prints it.
-const askGzip = "command -v gzip >/dev/null 2>&1&&echo " + knowsGzip
+// canUnzip is a command that tells whether it can.
+const canUnzip = "command -v gzip >/dev/null 2>&1&&command -v dd >/dev/null 2>&1"
 
-// readZipped is a command that reads n bytes from gzip into the variable l, or
-// reads past them where there is none. dd takes them one at a time: anything
-// else might take some of what comes behind them.
-func readZipped(n int) string {
-	return fmt.Sprintf("l=$(dd bs=1 count=%d 2>/dev/null|if %s >/dev/null;then gzip -dc;else cat >/dev/null;fi)", n, askGzip)
+// readZipped is a command that reads n bytes from gzip into the variable l, if the
+// host can, and all lines up to end. dd takes bytes one at a time: anything else
+// might take some of what comes behind them.
+func readZipped(n int, end string) string {
+	return fmt.Sprintf("l=;if %s;then l=$(dd bs=1 count=%d 2>/dev/null|gzip -dc);fi;", canUnzip, n) +
+		`while IFS= read -r c&&[ "$c" != ` + end + " ];do :;done 2>/dev/null"
 }
 
 // readPlain is a command that reads lines up to end into the variable l. Each byte

@@ -44,7 +44,7 @@ func token() string { return "S" + rand.Text() }
 
 // loginCommand is what the login shell is asked to run.
 func loginCommand(marker string) string {
-	loop := `echo;echo ` + marker + `$(` + askGzip + `);IFS= read -r k;while IFS= read -r c;do case $c in "$k "*) eval "${c#* }";; *) exit 97;; esac;done`
+	loop := `echo;echo ` + marker + `$(` + canUnzip + `&&echo ` + knowsGzip + `);IFS= read -r k;while IFS= read -r c;do case $c in "$k "*) eval "${c#* }";; *) exit 97;; esac;done`
 	return "exec env LC_ALL=C TZ=UTC0 ENV= /bin/sh -c " + quoteLogin(loop)
 }
 
@@ -71,16 +71,15 @@ func startShell(ctx context.Context, conn Conn, settings string, lib library, l 
 // that comes before the marker: what rc files print. To a host without gzip
 // the library goes once more, as it is.
 func (s *shell) greet(settings string, lib library) error {
-	zipped := lib.zipped()
+	zipped, end := lib.zipped(), token()
 	learn := ";m=" + s.marker + ";" + settings + `;eval "$l"`
-	hello := s.key + "\n" + s.line(readZipped(len(zipped))+learn) + string(zipped)
+	hello := s.key + "\n" + s.line(readZipped(len(zipped), end)+learn) + string(zipped) + "\n" + end + "\n"
 	// An error of the write shows in reading too, with what the host said.
 	_, _ = io.WriteString(s.sess, hello)
 	zips, err := s.skipNoise()
 	if err != nil || zips {
 		return err
 	}
-	end := token()
 	_, err = io.WriteString(s.sess, s.line(readPlain(end)+learn)+lib.plain+end+"\n")
 	return err
 }

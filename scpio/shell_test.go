@@ -53,9 +53,13 @@ func TestPosixShells(t *testing.T) {
 
 // TestNoGzip learns the library as it is.
 func TestNoGzip(t *testing.T) {
-	r := newLocalWithout(t, []string{"gzip"}, "/bin/sh")
-	testStore(t, r)
-	testSetattr(t, r)
+	for _, lacks := range []string{"gzip", "dd"} {
+		t.Run(lacks, func(t *testing.T) {
+			r := newLocalWithout(t, []string{"perl", lacks}, "/bin/sh")
+			testStore(t, r)
+			testSetattr(t, r)
+		})
+	}
 }
 
 // TestLoginShells enters the shell through each login shell there is, with

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"sync"
 	"syscall"
 	"time"
@@ -168,10 +169,19 @@ func (s *sshSession) drain(to *io.PipeWriter) {
 	to.CloseWithError(err)
 }
 
-func (s *sshSession) Read(p []byte) (int, error)  { return s.out.Read(p) }
-func (s *sshSession) Write(p []byte) (int, error) { return s.in.Write(p) }
-func (s *sshSession) Done() <-chan struct{}       { return s.done }
-func (s *sshSession) Stderr() string              { return s.stderr.String() }
+func (s *sshSession) Read(p []byte) (int, error) { return s.out.Read(p) }
+
+// Write fails by io.ErrClosedPipe when the connection has ended, which the SSH
+// library tells in the words of the network.
+func (s *sshSession) Write(p []byte) (int, error) {
+	n, err := s.in.Write(p)
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		err = fmt.Errorf("%w: %w", io.ErrClosedPipe, err)
+	}
+	return n, err
+}
+func (s *sshSession) Done() <-chan struct{} { return s.done }
+func (s *sshSession) Stderr() string        { return s.stderr.String() }
 
 // Close ends the command's input, and goes on from a goroutine: with the peer
 // gone silent and the send buffer full, telling the host waits for the end of

@@ -62,6 +62,7 @@ func (c *Cache) sendSome(ctx context.Context, all []*change) (int, error) {
 			disputed = append(disputed, parts[i].ch)
 		}
 	})
+	c.unstage(steps)
 	if untold(err) {
 		return 0, err
 	}
@@ -71,6 +72,16 @@ func (c *Cache) sendSome(ctx context.Context, all []*change) (int, error) {
 		}
 	}
 	return len(parts), nil
+}
+
+// unstage forgets the directories that uploads have come through: what the host
+// was asked meanwhile tells of them, and counts them among the links of theirs.
+func (c *Cache) unstage(steps []Step) {
+	for _, s := range steps {
+		if s.Upload.Temp != "" {
+			c.tree.remove(s.Upload.Temp)
+		}
+	}
 }
 
 // gather locks and describes the first changes, up to one that cannot go along:

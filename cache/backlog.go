@@ -18,7 +18,8 @@ type backlog struct {
 	mu      sync.Mutex // guards the fields below
 	waiting []*change  // the first is next, or being sent
 	names   map[string]map[string]*shown
-	links   map[string]uint32 // of directories with names, see changedBy
+	links   map[string]uint32 // of directories with names or in staged, see changedBy
+	staged  map[string]bool   // directories in which a batch has one of its own
 	seq     uint64
 	stores  map[*File]*change // the last of each file, in waiting
 	sending map[*change]bool  // stores under way
@@ -51,7 +52,7 @@ type change struct {
 }
 
 func newBacklog() *backlog {
-	return &backlog{names: map[string]map[string]*shown{}, links: map[string]uint32{}, stores: map[*File]*change{}, sending: map[*change]bool{}, moved: make(chan struct{})}
+	return &backlog{names: map[string]map[string]*shown{}, links: map[string]uint32{}, staged: map[string]bool{}, stores: map[*File]*change{}, sending: map[*change]bool{}, moved: make(chan struct{})}
 }
 
 func (b *backlog) movedLocked() {

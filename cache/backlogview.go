@@ -63,6 +63,30 @@ func (b *backlog) withoutAll(dir string, entries []Entry) {
 	}
 }
 
+// stage says that a batch has a directory of its own in a directory with so many
+// links, which the host counts among them until the batch has ended. There is one
+// batch at a time.
+func (b *backlog) stage(dir string, links uint32) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, ok := b.links[dir]; !ok {
+		b.links[dir] = links
+	}
+	b.staged[dir] = true
+}
+
+// unstage says that the batch has ended.
+func (b *backlog) unstage() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for dir := range b.staged {
+		if len(b.names[dir]) == 0 {
+			delete(b.links, dir)
+		}
+	}
+	clear(b.staged)
+}
+
 // relink takes in that a directory has other links than those that the backlog
 // counts from: a directory has come to the names in it, by 1, or gone, by -1,
 // without the backlog.
@@ -95,7 +119,9 @@ func (b *backlog) showLocked(ch *change) {
 	}
 	if b.names[dir] == nil {
 		b.names[dir] = map[string]*shown{}
-		b.links[dir] = ch.links
+		if !b.staged[dir] {
+			b.links[dir] = ch.links
+		}
 	}
 	s.entry.Name = name
 	b.names[dir][name] = s
@@ -117,7 +143,9 @@ func (b *backlog) hideLocked(ch *change) {
 	}
 	if len(b.names[dir]) == 0 {
 		delete(b.names, dir)
-		delete(b.links, dir)
+		if !b.staged[dir] {
+			delete(b.links, dir)
+		}
 	}
 }
 

@@ -169,13 +169,15 @@ func (c *Cache) sendFile(ctx context.Context, ch *change) error {
 func (c *Cache) sentFile(ch *change, err error) {
 	f := ch.file
 	_ = f.tell(err)
-	f.mu.Lock()
 	if err != nil {
+		f.mu.Lock()
 		f.queued, f.failed = false, err
+		f.mu.Unlock()
 	}
-	again := f.queued && f.dirty && len(f.paths) > 0
-	f.mu.Unlock()
 	c.backlog.done(ch) // who waits for it asks for the error next
+	f.mu.RLock()
+	again := f.queued && f.dirty && len(f.paths) > 0 // perhaps it was put off as part of ch
+	f.mu.RUnlock()
 	if err != nil {
 		c.log.Warn("a file could not be stored; its contents are kept here", "path", ch.path, "err", err)
 	}

@@ -57,6 +57,7 @@ func (c *Cache) sendSome(ctx context.Context, all []*change) (int, error) {
 		steps[i] = p.step
 	}
 	var disputed []*change
+	c.stage(steps)
 	err = c.remote.Batch(ctx, steps, func(i int, a Attr, err error) {
 		if c.sent(ctx, parts[i], a, err) {
 			disputed = append(disputed, parts[i].ch)
@@ -74,9 +75,22 @@ func (c *Cache) sendSome(ctx context.Context, all []*change) (int, error) {
 	return len(parts), nil
 }
 
-// unstage forgets the directories that uploads have come through: what the host
-// was asked meanwhile tells of them, and counts them among the links of theirs.
+// stage prepares for the directories that uploads come through: who asks the
+// host meanwhile hears of them.
+func (c *Cache) stage(steps []Step) {
+	for _, s := range steps {
+		if s.Upload.Temp != "" {
+			dir, _ := split(s.Path)
+			if a, ok := c.peek(dir); ok {
+				c.backlog.stage(dir, a.Nlink)
+			}
+		}
+	}
+}
+
+// unstage forgets these directories, and what the host was asked meanwhile.
 func (c *Cache) unstage(steps []Step) {
+	defer c.backlog.unstage()
 	for _, s := range steps {
 		if s.Upload.Temp != "" {
 			c.tree.remove(s.Upload.Temp)

@@ -176,6 +176,19 @@ func (b *backlog) settle(ctx context.Context, paths ...string) error {
 	})
 }
 
+// settleSet waits until the host has heard of the attributes that were set of a
+// path.
+func (b *backlog) settleSet(ctx context.Context, path string) error {
+	dir, name := split(path)
+	b.mu.Lock()
+	s := b.names[dir][name]
+	b.mu.Unlock()
+	if s == nil || s.last.kind != setting {
+		return nil
+	}
+	return b.wait(ctx, func(ch *change) bool { return ch.kind == setting && ch.path == path })
+}
+
 // wait waits until none of the changes is left that concern the caller.
 func (b *backlog) wait(ctx context.Context, concerns func(*change) bool) error {
 	for {

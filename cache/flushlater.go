@@ -81,10 +81,14 @@ const (
 // mutex held: who writes to the file meanwhile gets a copy to write to.
 func (f *File) queue() (int, error) {
 	f.mu.RLock()
-	obj, need := f.obj, f.dirty && len(f.paths) > 0 && !(f.queued && f.kept == nil && f.ended)
+	obj, queued := f.obj, f.queued
+	need := f.dirty && len(f.paths) > 0 && !(queued && f.kept == nil && f.ended)
 	f.mu.RUnlock()
-	if !need { // unless somebody else is about to sync it
+	switch {
+	case !need && queued: // somebody else may be about to sync it
 		return deferred, f.c.disk.changes.sync()
+	case !need:
+		return deferred, nil
 	}
 	err := obj.f.Sync()
 	how, err := f.promise(obj, err)

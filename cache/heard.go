@@ -195,9 +195,7 @@ func (c *Cache) found(path string, stamp uint64, e Entry, at time.Time, gone boo
 
 // compare tells of what a name has become.
 func (c *Cache) compare(path string, was Attr, k knowledge, is Attr) {
-	if f := c.byNumber(c.ino.number(idOf(is))); f != nil {
-		f.follow(is)
-	}
+	c.followed(path, is)
 	was.Atime = is.Atime
 	if k == known && was == is {
 		return
@@ -295,8 +293,13 @@ func (c *Cache) checkOpen(ctx context.Context, path string) {
 	if err != nil {
 		return
 	}
-	if f := c.byNumber(c.ino.number(idOf(e.Attr))); f != nil {
-		f.follow(e.Attr)
+	c.followed(path, e.Attr)
+}
+
+// followed has the file that is open here go on with what the host has now.
+func (c *Cache) followed(path string, is Attr) {
+	if f := c.byNumber(c.numberOf(path, is)); f != nil {
+		f.follow(is)
 	}
 }
 

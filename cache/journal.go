@@ -147,10 +147,11 @@ func (j *journal) sync() error {
 	return nil
 }
 
-// tidyLocked writes the file anew if most of it is history and nobody syncs it
-// just now.
+// tidyLocked writes the file anew if most of it is history, or something could
+// not be written to it, and nobody syncs it just now.
 func (j *journal) tidyLocked() {
-	if j.end < leastRewritten || j.end < 4*j.useful || !j.syncing.TryLock() {
+	history := j.end >= leastRewritten && j.end >= 4*j.useful
+	if !history && !j.doubt || !j.syncing.TryLock() {
 		return
 	}
 	defer j.syncing.Unlock()

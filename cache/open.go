@@ -44,6 +44,12 @@ func (h *Handle) Contents() string {
 // those of a large one come as they are read.
 func (c *Cache) Open(ctx context.Context, path string, ino uint64, flags int) (*Handle, error) {
 	h := newHandle(flags)
+	if h.write || flags&syscall.O_TRUNC != 0 {
+		// What was set before it was opened is not to come over what is written.
+		if err := c.backlog.settleSet(ctx, path); err != nil {
+			return nil, err
+		}
+	}
 	h.f = c.acquire(ino, "")
 	if err := h.f.open(ctx, path, flags); err != nil {
 		h.f.release()

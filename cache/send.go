@@ -152,7 +152,7 @@ func (c *Cache) sendFile(ctx context.Context, ch *change) error {
 	}
 	defer unlock()
 	if !ch.file.isQueued() {
-		c.backlog.done(ch) // somebody else has stored it
+		c.finish(ch) // somebody else has stored it
 		return nil
 	}
 	c.backlog.begin(ch)
@@ -174,15 +174,22 @@ func (c *Cache) sentFile(ch *change, err error) {
 		f.queued, f.failed = false, err
 		f.mu.Unlock()
 	}
-	c.backlog.done(ch) // who waits for it asks for the error next
-	f.mu.RLock()
-	again := f.queued && f.dirty && len(f.paths) > 0 // perhaps it was put off as part of ch
-	f.mu.RUnlock()
 	if err != nil {
 		c.log.Warn("a file could not be stored; its contents are kept here", "path", ch.path, "err", err)
 	}
-	if again {
-		c.backlog.addStore(f, f.path())
-	}
+	c.finish(ch)
 	f.retire()
+}
+
+// finish takes the store of a file out of the backlog. Who waits for it asks for
+// its error next. What was flushed since is in the backlog anew: if that was
+// before now, it was taken for part of this one.
+func (c *Cache) finish(ch *change) {
+	c.backlog.done(ch)
+	f := ch.file
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if f.queued && f.dirty && len(f.paths) > 0 {
+		c.backlog.addStore(f, f.pathLocked())
+	}
 }

@@ -79,11 +79,9 @@ func (c *Cache) sendSome(ctx context.Context, all []*change) (int, error) {
 // host meanwhile hears of them.
 func (c *Cache) stage(steps []Step) {
 	for _, s := range steps {
-		if s.Upload.Temp != "" {
-			dir, _ := split(s.Path)
-			if a, ok := c.peek(dir); ok {
-				c.backlog.stage(dir, a.Nlink)
-			}
+		dir, _ := split(s.Path)
+		if a, ok := c.peek(dir); ok && s.Upload.Temp != "" {
+			c.backlog.stage(dir, a.Nlink)
 		}
 	}
 }

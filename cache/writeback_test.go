@@ -277,3 +277,31 @@ func TestLinksOfDirectory(t *testing.T) {
 	want("", 4)
 	want("b", 2)
 }
+
+// TestWriteAfterTimes: times that were set of a closed file, and wait, do not
+// come over those of what is written to it afterwards.
+func TestWriteAfterTimes(t *testing.T) {
+	w := newWorld(t, writeBack)
+	w.put("f", "old")
+	ctx := context.Background()
+	long := time.Now().Add(-20 * 365 * 24 * time.Hour).UnixNano()
+	_, release := w.host.Block("Setattr", "f")
+	_, err := w.Setattr(ctx, "f", w.lookup("f").Attr.Ino, cache.Change{Mtime: &long})
+	w.make(err)
+	go func() {
+		time.Sleep(50 * time.Millisecond)
+		release()
+	}()
+	h := w.openFile("f", os.O_RDWR)
+	w.write(h, "new", 0)
+	w.waitFor("the times are on the host", func() bool { return len(w.logged()) == 1 })
+	w.flush(h)
+	h.Release()
+	w.sent()
+	w.wantThere("f", "new")
+	st, err := os.Stat(w.path("f"))
+	w.make(err)
+	if age := time.Since(st.ModTime()); age > time.Hour {
+		t.Errorf("it was changed %v ago, as the host has it", age)
+	}
+}

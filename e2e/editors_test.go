@@ -76,7 +76,8 @@ func (e edit) run(t *testing.T, dir string) {
 	t.Helper()
 	cmd := exec.Command(e.command[0], e.command[1:]...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "TERM=linux", "HOME="+t.TempDir())
+	home := t.TempDir() // emacs leaves temporary files
+	cmd.Env = append(os.Environ(), "TERM=linux", "HOME="+home, "TMPDIR="+home)
 	if len(e.steps) > 0 {
 		onTerminal(t, cmd, e.steps)
 		return

@@ -116,8 +116,11 @@ func (d *disk) note(r record) error {
 	return err
 }
 
-// unnote ends the record of an object.
+// unnote ends the record of an object or of another change, if there is one.
 func (d *disk) unnote(object string) {
+	if !d.changes.has(object) {
+		return
+	}
 	if err := d.objects.Chmod(object, plainMode); err != nil && !errors.Is(err, os.ErrNotExist) {
 		d.log.Warn("a file of the cache cannot be changed", "name", object, "err", err)
 	}

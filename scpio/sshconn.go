@@ -150,8 +150,18 @@ const pumpSize = 128 << 10
 
 func (s *sshSession) feed(from *io.PipeReader) {
 	_, err := io.CopyBuffer(struct{ io.Writer }{s.ch}, struct{ io.Reader }{from}, make([]byte, pumpSize))
-	from.CloseWithError(err)
+	from.CloseWithError(asPipe(err))
 	s.ch.CloseWrite()
+}
+
+// asPipe makes an error that the SSH library has from the network one of the ends
+// of a pipe. It can come from reading too, which tells the host that there is
+// room again.
+func asPipe(err error) error {
+	if _, ok := errors.AsType[*net.OpError](err); ok {
+		return fmt.Errorf("%w: %w", io.ErrClosedPipe, err)
+	}
+	return err
 }
 
 // drain goes on reading when nobody wants the bytes any more, as the host may
@@ -166,22 +176,13 @@ func (s *sshSession) drain(to *io.PipeWriter) {
 		io.Copy(io.Discard, s.ch)
 	}
 	said.Wait()
-	to.CloseWithError(err)
+	to.CloseWithError(asPipe(err))
 }
 
-func (s *sshSession) Read(p []byte) (int, error) { return s.out.Read(p) }
-
-// Write fails by io.ErrClosedPipe when the connection has ended, which the SSH
-// library tells in the words of the network.
-func (s *sshSession) Write(p []byte) (int, error) {
-	n, err := s.in.Write(p)
-	if _, ok := errors.AsType[*net.OpError](err); ok {
-		err = fmt.Errorf("%w: %w", io.ErrClosedPipe, err)
-	}
-	return n, err
-}
-func (s *sshSession) Done() <-chan struct{} { return s.done }
-func (s *sshSession) Stderr() string        { return s.stderr.String() }
+func (s *sshSession) Read(p []byte) (int, error)  { return s.out.Read(p) }
+func (s *sshSession) Write(p []byte) (int, error) { return s.in.Write(p) }
+func (s *sshSession) Done() <-chan struct{}       { return s.done }
+func (s *sshSession) Stderr() string              { return s.stderr.String() }
 
 // Close ends the command's input, and goes on from a goroutine: with the peer
 // gone silent and the send buffer full, telling the host waits for the end of

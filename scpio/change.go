@@ -209,7 +209,7 @@ func (c *Client) optionalDate(ns *int64) string {
 // from an error of mktime(3), and becomes the next one.
 func (c *Client) date(ns int64) string {
 	t := time.Unix(0, ns).UTC()
-	if c.host.NanoTime {
+	if c.Host().NanoTime {
 		return quote(t.Format("2006-01-02 15:04:05.999999999"))
 	}
 	if t.Unix() == -1 {

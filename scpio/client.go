@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -43,8 +45,14 @@ type Client struct {
 
 	monitor monitor
 
-	host Host   // fixed once New has returned
-	root string // likewise
+	dir string                   // as it was asked for
+	met atomic.Pointer[identity] // nil: the host was never reached
+}
+
+// identity is what is known of the host since it was first reached.
+type identity struct {
+	host Host
+	root string
 }
 
 // New connects to a host by dial, which is called again whenever the
@@ -52,6 +60,17 @@ type Client struct {
 // bounds this start only. An error of dial with a method Permanent that gives
 // true is one for which nobody waits.
 func New(ctx context.Context, dial func(context.Context) (Conn, error), o Options) (*Client, error) {
+	c := NewLater(dial, o)
+	if err := c.Connect(ctx); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// NewLater makes a client of a host that is not to be reached yet. All operations
+// fail with EHOSTUNREACH, at once, until Connect has succeeded.
+func NewLater(dial func(context.Context) (Conn, error), o Options) *Client {
 	log := cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	timeout := cmp.Or(o.Timeout, 30*time.Second)
 	shells := max(cmp.Or(o.Shells, 5), 1)
@@ -59,15 +78,17 @@ func New(ctx context.Context, dial func(context.Context) (Conn, error), o Option
 		timeout:   timeout,
 		follow:    o.FollowSymlinks,
 		log:       log,
+		dir:       o.Root,
 		transfers: make(chan struct{}, max(shells-1, 1)),
 	}
 	c.pool = newPool(c.monitor.watch(dial), shells, timeout, log)
-	if err := c.identify(ctx, o.Root); err != nil {
-		c.Close()
-		return nil, err
-	}
-	return c, nil
+	return c
 }
+
+// Connect makes the first connection, and finds out what the host can do. It is
+// called until it has succeeded, by one caller at a time; the context bounds that
+// call only.
+func (c *Client) Connect(ctx context.Context) error { return c.identify(ctx, c.dir) }
 
 // Close ends the connection. Operations that still run fail.
 func (c *Client) Close() error {
@@ -75,19 +96,29 @@ func (c *Client) Close() error {
 	return nil
 }
 
-// Host is what is known of the host since the client was made.
-func (c *Client) Host() Host { return c.host }
+// id is what is known of the host. Before it was reached that is nothing.
+func (c *Client) id() identity {
+	if id := c.met.Load(); id != nil {
+		return *id
+	}
+	return identity{}
+}
 
-// Root is the absolute path of the directory that paths are relative to.
-func (c *Client) Root() string { return c.root }
+// Host is what is known of the host since it was first reached.
+func (c *Client) Host() Host { return c.id().host }
+
+// Root is the absolute path of the directory that paths are relative to, known
+// since the host was first reached.
+func (c *Client) Root() string { return c.id().root }
 
 // abs is the path as the host needs it. It never begins with a dash, so no
 // command takes it for an option.
 func (c *Client) abs(path string) string {
+	root := c.Root()
 	if path == "" {
-		return c.root
+		return root
 	}
-	return strings.TrimSuffix(c.root, "/") + "/" + path
+	return strings.TrimSuffix(root, "/") + "/" + path
 }
 
 // arg is the path quoted for our shell.
@@ -100,7 +131,7 @@ const maxPath = 4096
 // usable tells whether paths can be given to the host at all.
 func (c *Client) usable(paths ...string) error {
 	for _, p := range paths {
-		if err := usable(c.root + "/" + p); err != nil {
+		if err := usable(c.Root() + "/" + p); err != nil {
 			return err
 		}
 	}
@@ -127,6 +158,17 @@ type exchange func(sh *shell) error
 // shell, a connection and a login counts as well. Another shell takes its
 // place when it is needed.
 func (c *Client) do(ctx context.Context, op, path string, ex exchange) error {
+	if c.met.Load() == nil {
+		return fail(op, path, errNotYet)
+	}
+	return c.perform(ctx, op, path, ex)
+}
+
+// errNotYet is the error of a client that has not reached its host.
+var errNotYet = fmt.Errorf("the host was not reached yet: %w", syscall.EHOSTUNREACH)
+
+// perform is do, also for who is the first.
+func (c *Client) perform(ctx context.Context, op, path string, ex exchange) error {
 	if err := c.usable(path); err != nil {
 		return fail(op, path, err)
 	}
@@ -175,11 +217,16 @@ const readTries = 4
 // retry runs an exchange that changes nothing, again on a new connection
 // when the one it was on has been lost.
 func (c *Client) retry(ctx context.Context, op, path string, ex exchange) error {
+	return c.repeat(ctx, c.do, op, path, ex)
+}
+
+// repeat runs an exchange by do or perform until it does not lose its connection.
+func (c *Client) repeat(ctx context.Context, run func(context.Context, string, string, exchange) error, op, path string, ex exchange) error {
 	ctx, _, cancel := c.watched(ctx)
 	defer cancel()
 	var err error
 	for range readTries {
-		err = c.do(ctx, op, path, ex)
+		err = run(ctx, op, path, ex)
 		if !errors.Is(err, syscall.ENOTCONN) || ctx.Err() != nil {
 			return err
 		}

@@ -41,8 +41,8 @@ func (c *Client) contents(a *Attr) string {
 	case a.Ino == 0:
 		return "-"
 	}
-	v := versionOf(c.host.Engine, *a)
-	return quote(v[:strings.LastIndexAny(v, changeTimeBegins(c.host.Engine))+1])
+	v := versionOf(c.Host().Engine, *a)
+	return quote(v[:strings.LastIndexAny(v, changeTimeBegins(c.Host().Engine))+1])
 }
 
 // changeTimeBegins is what stands in front of the time of the last change of

@@ -162,7 +162,7 @@ const maxBatch = 16 << 10
 // called for what comes after it.
 func (c *Client) FetchMany(ctx context.Context, paths []string, begin func(i int, a Attr) (io.Writer, error), done func(i int, a Attr, err error)) error {
 	for base := 0; base < len(paths); {
-		n := batch(paths[base:], len(c.root))
+		n := batch(paths[base:], len(c.Root()))
 		first := base
 		err := c.fetchBatch(ctx, paths[base:base+n],
 			func(i int, a Attr) (io.Writer, error) { return begin(first+i, a) },

@@ -43,7 +43,7 @@ func (c *Client) identify(ctx context.Context, root string) error {
 	c.pool.set("e=;u=;w=;h=;a=")
 	dir := rootDir(root)
 	began := time.Now()
-	return c.retry(ctx, "open", dir, func(sh *shell) error {
+	return c.repeat(ctx, c.perform, "open", dir, func(sh *shell) error {
 		if err := sh.send("I " + quote(dir)); err != nil {
 			return err
 		}
@@ -51,17 +51,22 @@ func (c *Client) identify(ctx context.Context, root string) error {
 		if err = cmp.Or(err, hostError(a)); err != nil {
 			return err
 		}
-		if c.host, c.root, err = parseHost(text, began); err != nil {
+		host, root, err := parseHost(text, began)
+		if err != nil {
 			return err
 		}
-		settings := "e=" + c.host.Engine + ";u=" + c.host.Exchange + ";w=" + c.host.dd
+		settings := "e=" + host.Engine + ";u=" + host.Exchange + ";w=" + host.dd
 		if c.follow {
 			settings += ";h=-L;a="
 		} else {
-			settings += ";h=;a=" + quote(c.host.helper)
+			settings += ";h=;a=" + quote(host.helper)
 		}
 		c.pool.set(settings)
-		return sh.send(settings + `;eval "$l"`)
+		if err := sh.send(settings + `;eval "$l"`); err != nil {
+			return err
+		}
+		c.met.Store(&identity{host, root})
+		return nil
 	})
 }
 
@@ -170,5 +175,5 @@ func exchangeBy(fact map[string]string) string {
 // written since without getting another mtime.
 func (c *Client) Clock() int64 {
 	const step = 20 * time.Millisecond // of the kernel's clock for times of files
-	return time.Now().Add(c.host.Skew - step).UnixNano()
+	return time.Now().Add(c.Host().Skew - step).UnixNano()
 }

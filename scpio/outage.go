@@ -13,7 +13,8 @@ import (
 // that grow, and are random so that many clients do not come at the same time
 // when a host is back. Callers wait, each within its own limit. When nobody
 // could be reached for as long as an operation may last, they do not wait any
-// more: they are told what the last dial said, until the next is due.
+// more: they are told at once what the last dial said, and another is made, when
+// it is due, that none of them waits for.
 type outage struct {
 	since time.Time // zero: there is none
 	next  time.Time // no dial before
@@ -111,6 +112,14 @@ func (p *pool) failed(began time.Time, err error) (out error, ended bool) {
 	}
 	p.down.add(began, u)
 	return u, p.down.final(p.patience) || len(p.waiters) == 0
+}
+
+// goneLocked says why there is no connection, if nobody is to wait for one.
+func (p *pool) goneLocked() error {
+	if p.down.err == nil || !p.down.final(p.patience) || p.aliveLocked() {
+		return nil
+	}
+	return p.down.err
 }
 
 // overLocked is the end of an outage: a shell runs.

@@ -146,6 +146,46 @@ func TestAwayIsNotHammered(t *testing.T) {
 	await(t, "the host is back", func() bool { return stat(0) == nil })
 }
 
+// TestAwayAtOnce: nobody waits for a dial to a host that was away for long, also
+// where it takes its time.
+func TestAwayAtOnce(t *testing.T) {
+	scptest.LeakCheck(t)
+	limit := time.Second
+	c, g := goneHost(t, limit, syscall.ECONNREFUSED)
+	stat := func() error { _, err := c.Stat(t.Context(), ""); return err }
+	wantErrno(t, "stat", stat(), syscall.EHOSTUNREACH)
+	g.hangs.Store(true)
+	g.dials.Store(0)
+	await(t, "another dial", func() bool { wantErrno(t, "stat", stat(), syscall.EHOSTUNREACH); return g.dials.Load() > 0 })
+	began := time.Now()
+	for range 100 {
+		wantErrno(t, "stat", stat(), syscall.EHOSTUNREACH)
+	}
+	if took := time.Since(began); took > 20*limit {
+		t.Errorf("100 callers waited for %v", took)
+	}
+}
+
+// TestNotYet: a client that has not reached its host answers at once, and is one
+// like others when it has.
+func TestNotYet(t *testing.T) {
+	scptest.LeakCheck(t)
+	g := &gatedDial{conn: dialer(scptest.Start(t))}
+	g.leave(syscall.ECONNREFUSED)
+	c := scpio.NewLater(g.dial, scpio.Options{Root: t.TempDir()})
+	defer c.Close()
+	_, err := c.Stat(t.Context(), "")
+	wantErrno(t, "stat", err, syscall.EHOSTUNREACH)
+	if n := g.dials.Load(); n != 0 {
+		t.Errorf("%d dials before it was told to", n)
+	}
+	wantErrno(t, "connect", c.Connect(t.Context()), syscall.EHOSTUNREACH)
+	g.back()
+	check(t, c.Connect(t.Context()))
+	_, err = c.Stat(t.Context(), "")
+	check(t, err)
+}
+
 // TestBackInTime: who waits sees nothing of an outage that is shorter than the
 // time limit.
 func TestBackInTime(t *testing.T) {

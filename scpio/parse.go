@@ -167,4 +167,4 @@ func statTime(ns int64) string {
 	return time.Unix(0, ns).UTC().Format("2006-01-02 15:04:05.000000000 -0700")
 }
 
-func (c *Client) version(a Attr) string { return quote(versionOf(c.host.Engine, a)) }
+func (c *Client) version(a Attr) string { return quote(versionOf(c.Host().Engine, a)) }

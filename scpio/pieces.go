@@ -50,7 +50,7 @@ const (
 // worthPieces tells whether an upload is to be sent in pieces: if it is large
 // and other shells can help.
 func (c *Client) worthPieces(u Upload) bool {
-	return c.host.pieces && u.Size-u.Keep > largeStore && cap(c.transfers) > 2
+	return c.Host().pieces && u.Size-u.Keep > largeStore && cap(c.transfers) > 2
 }
 
 // storePieces is a store of which all but the rest is sent in pieces.

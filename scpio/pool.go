@@ -64,8 +64,8 @@ func newPool(dial func(context.Context) (Conn, error), limit int, patience time.
 // acquire gives a shell to one caller, who returns it with release.
 func (p *pool) acquire(ctx context.Context) (*shell, error) {
 	wait := make(chan grant, 1)
-	if sh := p.idleOrWait(wait); sh != nil {
-		return sh, nil
+	if sh, err := p.idleOrWait(wait); sh != nil || err != nil {
+		return sh, err
 	}
 	select {
 	case g := <-wait:
@@ -80,8 +80,10 @@ func (p *pool) acquire(ctx context.Context) (*shell, error) {
 	}
 }
 
-// idleOrWait takes an idle shell, or queues wait and starts a shell for it.
-func (p *pool) idleOrWait(wait chan grant) *shell {
+// idleOrWait takes an idle shell, or queues wait and starts a shell for it. The
+// error says that there is no connection and nobody is to wait for one: it is
+// tried for without them.
+func (p *pool) idleOrWait(wait chan grant) (*shell, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for len(p.idle) > 0 {
@@ -89,14 +91,21 @@ func (p *pool) idleOrWait(wait chan grant) *shell {
 		p.idle = p.idle[:len(p.idle)-1]
 		if !sh.isBroken() {
 			p.growLocked()
-			return sh
+			return sh, nil
 		}
 		sh.kill()
 		p.open--
 	}
+	if err := p.goneLocked(); err != nil {
+		if p.starting == 0 && p.ctx.Err() == nil {
+			p.starting++
+			p.wg.Go(p.start)
+		}
+		return nil, err
+	}
 	p.waiters = append(p.waiters, wait)
 	p.growLocked()
-	return nil
+	return nil, nil
 }
 
 // contentment is how long the pool makes do with its shells after a refusal.

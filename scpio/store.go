@@ -136,7 +136,7 @@ func (c *Client) place(path string, u Upload) string {
 		how = "over"
 	}
 	when := "''"
-	if u.From != "" || u.Mtime < 0 || c.host.NanoTime && u.Mtime%1000 != 0 {
+	if u.From != "" || u.Mtime < 0 || c.Host().NanoTime && u.Mtime%1000 != 0 {
 		when = c.date(u.Mtime)
 	}
 	return fmt.Sprintf("%s %s %s %s %s", c.arg(path), c.expect(u.Expect), octal(u.Mode), when, how)

@@ -145,7 +145,7 @@ func (w *watch) start(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, w.c.timeout)
 	defer cancel()
-	sh, err := startShell(ctx, conn, "e="+w.c.host.Engine, watchLibrary, &w.c.pool.life)
+	sh, err := startShell(ctx, conn, "e="+w.c.Host().Engine, watchLibrary, &w.c.pool.life)
 	if err != nil {
 		return err
 	}
@@ -230,10 +230,10 @@ func (w *watch) changedLocked(abs, name string) {
 
 // rel is the path of a directory below the client's root.
 func (w *watch) rel(abs string) (string, bool) {
-	if abs == w.c.root {
+	if abs == w.c.Root() {
 		return "", true
 	}
-	return strings.CutPrefix(abs, strings.TrimSuffix(w.c.root, "/")+"/")
+	return strings.CutPrefix(abs, strings.TrimSuffix(w.c.Root(), "/")+"/")
 }
 
 // checkEvery is how often it is asked whether the watch is still there.
@@ -388,7 +388,7 @@ func (w *watch) replace() error {
 // wanted are the directories to be watched.
 func (w *watch) wanted() []string {
 	most := maxWatched
-	if w.engine == "poll" && w.c.host.Engine != "gnu" {
+	if w.engine == "poll" && w.c.Host().Engine != "gnu" {
 		most = maxSummed
 	}
 	var dirs []string

@@ -45,6 +45,7 @@ type change struct {
 	record string // its name in the log
 	entry  Entry  // what is made, and its number
 	base   Attr   // the version that is changed or removed
+	doubt  doubt  // what else may be there to be removed
 	set    Change
 	links  uint32 // of the directory before it
 	since  time.Time

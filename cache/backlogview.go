@@ -229,21 +229,6 @@ func (c *Cache) merge(dir string, entries []Entry, before map[string]shown) []En
 	return entries
 }
 
-// lastEntry is last with the target of a link.
-func (t *tree) lastEntry(path string) (Entry, knowledge) {
-	a, k := t.last(path)
-	if k != known {
-		return Entry{}, k
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	_, n, name := t.findLocked(path)
-	if n == nil {
-		return Entry{}, unknown
-	}
-	return Entry{Name: name, Target: n.target(), Attr: a}, known
-}
-
 // peek is what was last learned of a path, or is to become of it.
 func (c *Cache) peek(path string) (Attr, bool) {
 	switch e, k := c.backlog.look(path); k {

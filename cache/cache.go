@@ -35,6 +35,9 @@ type Options struct {
 	// WriteBack has changes wait here, on the local disk, and the host told of
 	// them in the background.
 	WriteBack bool
+	// Offline has the remote not asked before [Cache.Online] is called: what
+	// earlier mounts knew is shown, and changes wait as with WriteBack.
+	Offline bool
 	// Conflict says what is done when a file has been changed here and on
 	// the host. Default: [KeepBoth].
 	Conflict Policy
@@ -95,7 +98,11 @@ type Cache struct {
 	uses   *uses
 	notice atomic.Pointer[func(Notice)]
 	// backlog are the changes that wait.
-	backlog *backlog
+	backlog  *backlog
+	offline  atomic.Bool
+	back     chan struct{} // has something when the host is back
+	recalled sync.Once     // what earlier mounts knew
+	saved    uint64        // tree.news when it was written down last; for who does
 
 	ctx    context.Context // of the mount: ends with Close
 	cancel context.CancelFunc
@@ -113,9 +120,12 @@ func Open(ctx context.Context, remote Remote, o Options) (*Cache, error) {
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	o.Entries = cmp.Or(o.Entries, 250_000)
 	o.Ahead.Entries = min(o.Ahead.Entries, o.Entries/2) // or they go before they are read
-	self, _, err := remote.List(ctx, "")
-	if err != nil {
-		return nil, err
+	var self Entry
+	if !o.Offline {
+		var err error
+		if self, _, err = remote.List(ctx, ""); err != nil {
+			return nil, err
+		}
 	}
 	d, err := openDisk(o.Dir, o.Size, o.MinFree, o.Logger)
 	if err != nil {
@@ -126,17 +136,27 @@ func Open(ctx context.Context, remote Remote, o Options) (*Cache, error) {
 		tree: newTree(o.Entries), ino: newInodes(self.Attr.Dev), names: newGate(),
 		temps: newTempNames(), backlog: newBacklog(), uses: newUses(o.Watched),
 		files: map[uint64]*File{}, live: map[string]map[string]*File{},
+		back: make(chan struct{}, 1),
 	}
+	c.offline.Store(o.Offline)
 	c.conflicts = openConflicts(d, o.Dir)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.tree.learn("", 0, self, time.Now())
-	if err := c.recover(ctx); err != nil {
+	if o.Offline {
+		err = c.openOffline()
+	} else {
+		c.tree.learn("", 0, self, time.Now())
+	}
+	if err == nil {
+		err = c.recover(ctx)
+	}
+	if err != nil {
 		c.cancel()
 		d.unlock()
 		return nil, err
 	}
 	c.loops.Go(c.retry)
 	c.loops.Go(c.drain)
+	c.loops.Go(c.keepSaving)
 	return c, nil
 }
 
@@ -172,6 +192,7 @@ func (c *Cache) Close(ctx context.Context) error {
 		}
 		f.shut()
 	}
+	c.save()
 	err := c.disk.close(c.ino)
 	if len(unsent.Paths) > 0 {
 		return errors.Join(unsent, err)

@@ -18,7 +18,7 @@ const hereDev = 1<<64 - 1
 
 // defers tells whether a change of a name can wait.
 func (c *Cache) defers(path string) bool {
-	if !c.o.WriteBack || path == "" {
+	if !c.later() || path == "" {
 		return false
 	}
 	dir, name := split(path)
@@ -76,6 +76,10 @@ func (c *Cache) postpone(ch *change) error {
 	if ch.kind == setting {
 		r.Set = &ch.set
 	}
+	r.Tried = ch.doubt.tried
+	for _, t := range ch.doubt.temps {
+		r.Temps = append(r.Temps, []byte(t))
+	}
 	if err := c.disk.note(r); err != nil {
 		return err
 	}
@@ -91,7 +95,7 @@ func (c *Cache) postpone(ch *change) error {
 // setLater sets attributes here of what is not open. It reports whether that
 // can wait. Nothing may be locked.
 func (c *Cache) setLater(ctx context.Context, path string, ch Change) (Attr, bool, error) {
-	if !c.o.WriteBack || ch.UID != nil || ch.GID != nil {
+	if !c.later() || ch.UID != nil || ch.GID != nil {
 		return Attr{}, false, nil
 	}
 	leave, err := c.names.share(ctx)
@@ -118,7 +122,7 @@ func (c *Cache) setLater(ctx context.Context, path string, ch Change) (Attr, boo
 // unlinkLater removes a name here. It reports whether that can wait. Nothing may
 // be locked.
 func (c *Cache) unlinkLater(ctx context.Context, path string) (bool, error) {
-	if !c.o.WriteBack {
+	if !c.later() {
 		return false, nil
 	}
 	leave, unlock, err := c.lockPaths(ctx, path, path)
@@ -163,7 +167,7 @@ func (c *Cache) lockPaths(ctx context.Context, from, to string) (leave, unlock f
 // that it has: the store will take that one's place. It reports whether that is
 // all there is to do. Nothing may be locked.
 func (c *Cache) renameLater(ctx context.Context, from, to string, flags uint32) (bool, error) {
-	if !c.o.WriteBack || flags&^NoReplace != 0 {
+	if !c.later() || flags&^NoReplace != 0 {
 		return false, nil
 	}
 	leave, unlock, err := c.lockPaths(ctx, from, to)
@@ -187,6 +191,11 @@ func (c *Cache) renameLater(ctx context.Context, from, to string, flags uint32) 
 	case dst != nil && dst.filling() != nil:
 		return false, nil // it has to be fetched before it is gone
 	}
+	if d := src.takeDoubt(); d.any() {
+		if err := c.postpone(&change{kind: removing, path: from, doubt: d}); err != nil {
+			return false, err
+		}
+	}
 	c.renameHere(src, dst, from, to, over)
 	return true, nil
 }
@@ -209,6 +218,7 @@ func (c *Cache) supplants(ctx context.Context, to string, dst *File) (Attr, bool
 }
 
 func (c *Cache) renameHere(src, dst *File, from, to string, over Attr) {
+	src.inherit(dst)
 	c.supplant(to, dst)
 	src.moveOver(over)
 	c.changed(from, to)

@@ -131,7 +131,13 @@ func (d *disk) unlock() {
 // take gives the contents of a version to an open file, and takes them out
 // of the books. Contents of another version of the file are worthless, and
 // removed.
-func (d *disk) take(a Attr) (*object, ranges, bool) {
+func (d *disk) take(a Attr) (*object, ranges, bool) { return d.takeIf(a, false) }
+
+// takeOld is take also for contents that may not be those of the version, having
+// been fetched in the tick of the clock in which it was written.
+func (d *disk) takeOld(a Attr) (*object, ranges, bool) { return d.takeIf(a, true) }
+
+func (d *disk) takeIf(a Attr, racy bool) (*object, ranges, bool) {
 	d.mu.Lock()
 	s, ok := d.lru.Peek(idOf(a))
 	if ok {
@@ -141,7 +147,7 @@ func (d *disk) take(a Attr) (*object, ranges, bool) {
 	if !ok {
 		return nil, nil, false
 	}
-	if sameVersion(s.attr, a) && !s.racy {
+	if sameVersion(s.attr, a) && (racy || !s.racy) {
 		if o, err := d.open(s.name); err == nil {
 			if size, err := o.size(); err == nil && size == a.Size {
 				return o, s.have, true

@@ -32,8 +32,14 @@ func (c *Cache) Lookup(ctx context.Context, path string) (Entry, error) {
 	return c.out(path, e), nil
 }
 
-// entry is what the host has under a name, at most Timeout ago.
+// entry is what the host has under a name, at most Timeout ago; or what it had
+// when it was last heard of, if it cannot be reached.
 func (c *Cache) entry(ctx context.Context, path string) (Entry, error) {
+	e, err := c.entryNow(ctx, path)
+	return c.orRemembered(path, e, err)
+}
+
+func (c *Cache) entryNow(ctx context.Context, path string) (Entry, error) {
 	dir, name := split(path)
 	c.uses.add(dir)
 	switch e, k := c.backlog.look(path); k {
@@ -127,7 +133,7 @@ func (c *Cache) Readdir(ctx context.Context, dir string) ([]Entry, error) {
 }
 
 // listDir is what the host has in a directory: what is known, on its way, or
-// asked for now.
+// asked for now; or what it had, if it cannot be reached.
 func (c *Cache) listDir(ctx context.Context, dir string) ([]Entry, error) {
 	if c.backlog.isFresh(dir) {
 		return nil, nil
@@ -143,7 +149,13 @@ func (c *Cache) listDir(ctx context.Context, dir string) ([]Entry, error) {
 		return entries, nil
 	}
 	c.walked(dir)
-	return c.fetchList(ctx, dir)
+	entries, err := c.fetchList(ctx, dir)
+	if err != nil && away(err) {
+		if old, ok := c.rememberedList(dir); ok {
+			return old, nil
+		}
+	}
+	return entries, err
 }
 
 // listed is what is known of a directory and still believed.

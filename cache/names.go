@@ -20,7 +20,7 @@ func (c *Cache) Create(ctx context.Context, path string, flags int, mode uint32)
 		return nil, syscall.EEXIST
 	}
 	base := Attr{}
-	if flags&syscall.O_EXCL != 0 && !c.o.WriteBack || !c.creatable(path) {
+	if flags&syscall.O_EXCL != 0 && !c.later() || !c.creatable(path) {
 		if base, err = c.remote.Create(ctx, path, mode); err != nil {
 			return nil, c.failed(err, path)
 		}
@@ -390,9 +390,12 @@ func (c *Cache) leave(a Attr, k knowledge) (stay func()) {
 
 // unlinkOpen removes a name of a file that is open or dirty.
 func (c *Cache) unlinkOpen(ctx context.Context, f *File, path string) error {
-	f.mu.RLock()
-	base := f.base
-	f.mu.RUnlock()
+	if !c.later() {
+		if err := f.ascertain(ctx, path); err != nil {
+			return err
+		}
+	}
+	base := f.baseAttr()
 	if base.Ino != 0 {
 		if err := f.rescue(ctx); err != nil {
 			return err
@@ -411,8 +414,8 @@ func (c *Cache) unlinkOpen(ctx context.Context, f *File, path string) error {
 	c.tree.remove(path)
 	c.unname(path)
 	c.lost(ctx, f, base)
-	if base.Ino == 0 && over.Ino != 0 {
-		return c.postpone(&change{kind: removing, path: path, base: over})
+	if d := f.takeDoubt(); base.Ino == 0 && (over.Ino != 0 || d.any()) {
+		return c.postpone(&change{kind: removing, path: path, base: over, doubt: d})
 	}
 	return nil
 }

@@ -113,6 +113,14 @@ func (f *File) current(ctx context.Context, path string, flags int) error {
 // being fetched ahead, as they are fetched now, or as they will come when they
 // are read.
 func (f *File) obtain(ctx context.Context, a Attr) error {
+	err := f.obtainNow(ctx, a)
+	if err != nil && away(err) && f.hasOld(a) {
+		return nil
+	}
+	return err
+}
+
+func (f *File) obtainNow(ctx context.Context, a Attr) error {
 	if f.has(a) {
 		return nil
 	}

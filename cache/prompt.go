@@ -74,8 +74,5 @@ func (c *Cache) self(ctx context.Context) (Entry, error) {
 		return e, nil
 	}
 	e, err := c.root.ask(ctx, shortly, c.loops.Go, func() (Entry, error) { return c.stat(c.ctx, "") })
-	if a, ok := c.tree.peek(""); ok && err != nil && away(err) {
-		return Entry{Attr: a}, nil
-	}
-	return e, err
+	return c.orRemembered("", e, err)
 }

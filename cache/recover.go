@@ -29,7 +29,11 @@ func (c *Cache) recover(ctx context.Context) error {
 			c.again(ctx, r)
 			continue
 		}
-		if err := c.resume(ctx, r); err != nil {
+		resume := c.resume
+		if c.Offline() {
+			resume = c.resumeLater
+		}
+		if err := resume(ctx, r); err != nil {
 			c.log.Warn("a file of an earlier mount could not be stored; its contents are kept here",
 				"path", string(r.Path), "dir", c.disk.dir, "object", r.Object, "err", err)
 		}
@@ -41,6 +45,10 @@ func (c *Cache) recover(ctx context.Context) error {
 // away it goes on waiting.
 func (c *Cache) again(ctx context.Context, r record) {
 	ch := &change{kind: r.Kind, path: string(r.Path), record: r.Object, base: r.Base}
+	ch.doubt.tried = r.Tried
+	for _, t := range r.Temps {
+		ch.doubt.temps = append(ch.doubt.temps, string(t))
+	}
 	a := newAttr(0, c.o)
 	switch r.Kind {
 	case setting:
@@ -51,6 +59,9 @@ func (c *Cache) again(ctx context.Context, r record) {
 	}
 	ch.entry = Entry{Target: string(r.Target), Attr: a}
 	c.backlog.add(ch)
+	if c.Offline() {
+		return
+	}
 	if err := c.send(ctx, c.backlog.all()); err != nil {
 		c.log.Warn("a change of an earlier mount waits for the host", "change", string(ch.kind), "path", ch.path, "err", err)
 	}
@@ -59,8 +70,7 @@ func (c *Cache) again(ctx context.Context, r record) {
 // resume sends what one record tells of.
 func (c *Cache) resume(ctx context.Context, r record) error {
 	if c.unchanged(r) {
-		c.disk.unnote(r.Object)
-		c.disk.removeFile(r.Object)
+		c.forgetRecord(r)
 		return nil
 	}
 	f, err := c.reopen(r)
@@ -76,6 +86,46 @@ func (c *Cache) resume(ctx context.Context, r record) error {
 	f.dropTemps(ctx)
 	return f.resend(ctx, r)
 }
+
+// resumeLater puts what one record tells of into the backlog. What was being
+// written over an older version when the mount died becomes a copy, as in resume.
+func (c *Cache) resumeLater(_ context.Context, r record) error {
+	if c.unchanged(r) {
+		c.forgetRecord(r)
+		return nil
+	}
+	f, err := c.reopen(r)
+	if err != nil {
+		return err
+	}
+	defer f.release()
+	path := f.path()
+	if r.partial() {
+		f.rebase(Attr{})
+		name := copyName(path, "recovered", c.o.Hostname, 0)
+		for try := 1; c.liveAt(name) != nil; try++ {
+			name = copyName(path, "recovered", c.o.Hostname, try)
+		}
+		f.moveTo(name)
+		c.conflicts.add(Conflict{Kind: "recovered", Path: path, Copy: name})
+		path = name
+	}
+	f.mu.Lock()
+	f.queued = true
+	err = f.noteLocked(true)
+	f.mu.Unlock()
+	c.backlog.addStore(f, path)
+	return err
+}
+
+func (c *Cache) forgetRecord(r record) {
+	c.disk.unnote(r.Object)
+	c.disk.removeFile(r.Object)
+}
+
+// partial tells whether a record is of contents that were being written over
+// others, which a program may not have wanted anybody to see.
+func (r record) partial() bool { return !r.Flushed && (r.Base.Ino != 0 || r.After) }
 
 // reopen makes a File of a record.
 func (c *Cache) reopen(r record) (*File, error) {
@@ -129,7 +179,7 @@ func (f *File) resend(ctx context.Context, r record) error {
 			return f.stored(path, a, f.sequence())
 		}
 	}
-	if !r.Flushed && (r.Base.Ino != 0 || r.After) {
+	if r.partial() {
 		name, err := f.storeAs(ctx, path, "recovered")
 		if err == nil {
 			f.c.log.Warn("a file was being written when an earlier mount died; what it had is stored as a copy", "path", path, "copy", name)

@@ -31,6 +31,7 @@ func (c *Cache) drain() {
 		}
 		select {
 		case <-time.After(wait/2 + rand.N(wait/2)):
+		case <-c.back:
 		case <-c.ctx.Done():
 			return
 		}
@@ -85,6 +86,11 @@ func (c *Cache) perform(ctx context.Context, ch *change) (Attr, error) {
 // removeAsSeen removes what was there when the removal was asked for. What
 // somebody else has put in its place stays.
 func (c *Cache) removeAsSeen(ctx context.Context, ch *change) error {
+	if ch.doubt.any() {
+		if done, err := c.removeStray(ctx, ch); done || err != nil {
+			return err
+		}
+	}
 	if ch.base.Dev == hereDev || c.o.Conflict == Local {
 		err := c.remote.Remove(ctx, ch.path)
 		if isGone(err) {

@@ -150,7 +150,7 @@ func (ch *change) step() (Step, bool) {
 	if ch.kind == removing && ch.base.Dev != hereDev {
 		s.Upload.Expect = ch.base
 	}
-	return s, ch.kind != storing
+	return s, ch.kind != storing && !ch.doubt.any()
 }
 
 // batchFile is the size up to which a file goes along in a batch.

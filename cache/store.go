@@ -99,12 +99,18 @@ func (f *File) mayHave(u Upload) {
 }
 
 // arrivedLate tells whether what the host has is an upload that was thought
-// to have failed. The time of a store comes back to the microsecond.
+// to have failed.
 func (f *File) arrivedLate(now Attr) bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	same := func(t trial) bool { return now.Size == t.Size && now.Mtime/1000 == t.Mtime/1000 }
-	return isRegular(now) && slices.ContainsFunc(f.tried, same)
+	return isOneOf(now, f.tried)
+}
+
+// isOneOf tells whether a file is one of some uploads. The time of a store comes
+// back to the microsecond.
+func isOneOf(a Attr, tried []trial) bool {
+	same := func(t trial) bool { return a.Size == t.Size && a.Mtime/1000 == t.Mtime/1000 }
+	return isRegular(a) && slices.ContainsFunc(tried, same)
 }
 
 // unsent tells whether the host lacks something that it can be given.

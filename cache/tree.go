@@ -21,6 +21,7 @@ type tree struct {
 	count    int // nodes
 	limit    int
 	now      uint64                          // counts our own changes
+	lists    uint64                          // counts listings
 	moved    uint64                          // the last that gave directories another path
 	lost     uint64                          // the last in a directory that has no node
 	named    uint64                          // counts changes of the names known of directories

@@ -31,6 +31,7 @@ func (t *tree) learnList(dir string, stamp uint64, self Entry, entries []Entry, 
 		t.dropLocked(was)
 	}
 	m.full = momentOf(at)
+	t.lists++
 	t.listed.Add(n, struct{}{})
 	t.shrinkLocked(dir)
 }

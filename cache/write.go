@@ -227,15 +227,19 @@ func (h *Handle) Flush(ctx context.Context) error {
 	switch {
 	case !h.write:
 		return nil
-	case h.f.c.o.WriteBack:
+	case h.f.c.later():
 		return h.f.storeLater(ctx)
 	}
 	return h.Fsync(ctx)
 }
 
-// Fsync brings changes to the host, whoever made them.
+// Fsync brings changes to the host, whoever made them. While the cache is offline
+// it brings them to the local disk.
 func (h *Handle) Fsync(ctx context.Context) error {
-	if h.f.c.o.WriteBack {
+	switch {
+	case h.f.c.Offline():
+		return h.f.storeLater(ctx)
+	case h.f.c.o.WriteBack, h.f.isQueued():
 		return h.f.storeNow(ctx)
 	}
 	if err := h.f.notice(); err != nil {

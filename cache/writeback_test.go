@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
 	"syscall"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/scpfs/scpfs/cache"
+	"github.com/scpfs/scpfs/cache/cachetest"
 )
 
 func writeBack(o *cache.Options) { o.WriteBack = true }
@@ -23,12 +25,17 @@ func (w *world) away() {
 // sent waits until the host has everything.
 func (w *world) sent() {
 	w.t.Helper()
-	for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(time.Millisecond) {
-		if len(w.logged()) == 0 {
-			return
+	w.eventually("everything is sent", func() bool { return len(w.logged()) == 0 })
+}
+
+// eventually waits for something that nothing announces.
+func (w *world) eventually(what string, ok func() bool) {
+	w.t.Helper()
+	for until := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			w.t.Fatalf("not within a minute: %s; unsent: %q", what, w.logged())
 		}
 	}
-	w.t.Fatalf("not sent: %q", w.logged())
 }
 
 // TestBacklogIsShown: what waits for the host is there for who looks, in every
@@ -303,5 +310,50 @@ func TestWriteAfterTimes(t *testing.T) {
 	w.make(err)
 	if age := time.Since(st.ModTime()); age > time.Hour {
 		t.Errorf("it was changed %v ago, as the host has it", age)
+	}
+}
+
+// TestStrayOfLostAnswer: a new file that the host has without having said so is
+// not left there when it is renamed, replaced or removed here before it is known.
+func TestStrayOfLostAnswer(t *testing.T) {
+	for _, through := range []bool{false, true} {
+		for name, do := range map[string]func(w *world) error{
+			"renamed": func(w *world) error { return w.Rename(context.Background(), "new", "other", 0) },
+			"removed": func(w *world) error { return w.Unlink(context.Background(), "new") },
+			"replaced": func(w *world) error {
+				h := w.create("other")
+				w.write(h, "text", 0)
+				err := h.Flush(context.Background())
+				h.Release()
+				if err == nil {
+					err = w.Rename(context.Background(), "other", "new", 0)
+				}
+				return err
+			},
+		} {
+			t.Run(fmt.Sprint(name, " ", through), func(t *testing.T) {
+				w := newWorld(t, func(o *cache.Options) { o.WriteBack = !through })
+				w.host.On(cachetest.Hook{Method: "Store", Path: "new", Times: 1, After: func(error) error { return syscall.ENOTCONN }})
+				h := w.create("new")
+				w.write(h, "text", 0)
+				if err := h.Flush(context.Background()); through != (err != nil) {
+					t.Errorf("close: %v", err)
+				}
+				h.Release()
+				w.eventually("the host has it", func() bool { _, err := os.Stat(w.path("new")); return err == nil })
+				w.make(do(w))
+				w.sent()
+				switch name {
+				case "removed":
+					w.wantNames("")
+				case "renamed":
+					w.wantNames("", "other")
+					w.wantThere("other", "text")
+				default:
+					w.wantNames("", "new")
+					w.wantThere("new", "text")
+				}
+			})
+		}
 	}
 }

@@ -91,7 +91,8 @@ func (w *crashWorlds) check(dir map[string][]byte) string {
 			part.Len = int64(common(b[min(part.Off, int64(len(b))):], part.bytes()))
 			var models []crashModel
 			for _, m := range t.before {
-				models = append(models, m.after(part))
+				m = m.after(part)
+				models = append(models, m, m.after(crashOp{Kind: "close", Name: part.Name})) // which follows
 			}
 			if wrong != "" && check(models, dir) == "" {
 				return ""

@@ -5,13 +5,14 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"syscall"
 
 	"github.com/scpfs/scpfs/cache"
 )
 
 // Hook is what accompanies calls of a Remote.
 type Hook struct {
-	Method string // "Stat", "List", ...
+	Method string // "Stat", "List", ...; "*" is every one
 	Path   string // of the file concerned; "*" is every one
 	Times  int    // how many calls; 0: all
 
@@ -56,6 +57,9 @@ func (f *Faulty) Fail(method string, err error) {
 	f.On(Hook{Method: method, Path: "*", Before: func(context.Context) error { return err }})
 }
 
+// Leave makes the host one that cannot be reached, until Clear.
+func (f *Faulty) Leave() { f.Fail("*", syscall.EHOSTUNREACH) }
+
 // Block makes the next call of a method wait. It returns what is closed once
 // the call is there, and what lets it go on; it also ends with its context.
 func (f *Faulty) Block(method, path string) (arrived <-chan struct{}, release func()) {
@@ -77,7 +81,7 @@ func (f *Faulty) hook(method, path string) Hook {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, h := range f.hooks {
-		if h.Method != method || h.Path != "*" && h.Path != path {
+		if h.Method != "*" && h.Method != method || h.Path != "*" && h.Path != path {
 			continue
 		}
 		if h.Times == 1 {
@@ -99,8 +103,13 @@ func through[T any](ctx context.Context, h Hook, call func() (T, error)) (T, err
 		}
 	}
 	got, err := call()
-	if h.After != nil {
-		err = h.After(err)
+	if h.After == nil {
+		return got, err
+	}
+	was := err
+	if err = h.After(err); err != nil && was == nil {
+		var none T // the answer is lost
+		return none, err
 	}
 	return got, err
 }

@@ -1,0 +1,98 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"syscall"
+)
+
+// doubt is about a new file that was sent to the host, which did not answer: it
+// may have the file. That goes with the file to its next store, but stays behind
+// when the file gets another name, or none: then what the host may have under the
+// old one has to go.
+type doubt struct {
+	tried []trial  // what it may be
+	temps []string // of these uploads
+}
+
+func (d doubt) any() bool { return len(d.tried) > 0 }
+
+// takeDoubt is what may be under the name of a file that the host is not known
+// to have. The file itself knows of it no more.
+func (f *File) takeDoubt() doubt {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.base.Ino != 0 || len(f.tried) == 0 {
+		return doubt{}
+	}
+	d := doubt{f.tried, f.temps}
+	f.tried = nil
+	return d
+}
+
+// inherit takes in that a file takes the place of another, of which the host may
+// have more than is known.
+func (f *File) inherit(from *File) {
+	if from == nil {
+		return
+	}
+	if d := from.takeDoubt(); d.any() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.tried = append(f.tried, d.tried...)
+	}
+}
+
+// ascertain asks the host whether it has a file whose store was not answered.
+func (f *File) ascertain(ctx context.Context, path string) error {
+	d := f.takeDoubt()
+	if !d.any() {
+		return nil
+	}
+	now, err := f.c.stray(ctx, path, d)
+	switch {
+	case err != nil:
+		f.mu.Lock()
+		f.tried = d.tried
+		f.mu.Unlock()
+	case now.Ino != 0:
+		f.rebase(now)
+	}
+	return err
+}
+
+// stray is what the host has under a name of a doubt; nothing, if it is something
+// else.
+func (c *Cache) stray(ctx context.Context, path string, d doubt) (Attr, error) {
+	for _, t := range d.temps { // one that is not complete yet must not become so
+		if err := c.remote.Discard(ctx, t); err != nil {
+			return Attr{}, err
+		}
+	}
+	now, err := c.remote.Stat(ctx, path)
+	switch {
+	case isGone(err):
+		return Attr{}, nil
+	case err != nil:
+		return Attr{}, err
+	case !isOneOf(now.Attr, d.tried):
+		return Attr{}, nil
+	}
+	return now.Attr, nil
+}
+
+// removeStray removes what a doubt is about, if it is there. It reports whether
+// the name is dealt with.
+func (c *Cache) removeStray(ctx context.Context, ch *change) (bool, error) {
+	now, err := c.stray(ctx, ch.path, ch.doubt)
+	if err != nil {
+		return false, err
+	}
+	if now.Ino == 0 {
+		return ch.base.Ino == 0, nil
+	}
+	if err := c.remote.RemoveIf(ctx, ch.path, now); !isGone(err) && !errors.Is(err, syscall.ESTALE) {
+		return true, err
+	}
+	return true, nil
+}

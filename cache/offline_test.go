@@ -1,0 +1,244 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/scpfs/scpfs/cache"
+)
+
+// distrusting believes nothing for longer than a moment, so that everything has to
+// be asked for.
+func distrusting(o *cache.Options) { o.Timeouts = cache.SameTimeouts(time.Nanosecond) }
+
+// known is a world whose tree has been looked at: d/file and d/link, file.
+func known(t *testing.T, adjust ...func(*cache.Options)) *world {
+	t.Helper()
+	w := newWorld(t, adjust...)
+	w.mkdir("d/empty")
+	w.put("file", "old")
+	w.put("d/file", "below")
+	w.make(os.Symlink("file", w.path("d/link")))
+	for _, dir := range []string{"", "d", "d/empty"} {
+		w.entries(dir)
+	}
+	w.want("file", "old")
+	w.want("d/file", "below")
+	return w
+}
+
+// offline opens the cache again, without a host.
+func (w *world) offline() {
+	w.t.Helper()
+	w.close()
+	w.o.Offline = true
+	w.open()
+	w.o.Offline = false
+	w.host.Leave()
+}
+
+func (w *world) online() {
+	w.t.Helper()
+	w.host.Clear()
+	w.make(w.Online(context.Background()))
+}
+
+// wantKnown checks what known has looked at.
+func (w *world) wantKnown() {
+	w.t.Helper()
+	w.want("file", "old")
+	w.want("d/file", "below")
+	for dir, want := range map[string]int{"": 2, "d": 3, "d/empty": 0} {
+		if got := w.entries(dir); len(got) != want {
+			w.t.Errorf("%q has %v, want %d names", dir, got, want)
+		}
+	}
+	target, err := w.Readlink(context.Background(), "d/link")
+	if err != nil || target != "file" {
+		w.t.Errorf("the link says %q, %v", target, err)
+	}
+	_, err = w.Lookup(context.Background(), "d/none")
+	wantErr(w.t, "a name that did not exist", err, syscall.ENOENT)
+}
+
+// TestHostAway: what is here can be read while the host cannot be reached,
+// whatever its age, and what is not fails.
+func TestHostAway(t *testing.T) {
+	w := known(t, distrusting)
+	w.mkdir("later")
+	w.host.Leave()
+	w.wantKnown()
+	_, err := w.Lookup(context.Background(), "later/x")
+	wantErr(t, "what nobody has looked at", err, syscall.EHOSTUNREACH)
+	w.host.Clear()
+	w.put("file", "new")
+	w.want("file", "new")
+}
+
+// TestHostAwayAfterRemount: so can what only an earlier mount has seen.
+func TestHostAwayAfterRemount(t *testing.T) {
+	w := known(t, distrusting)
+	w.remount()
+	w.host.Leave()
+	w.wantKnown()
+}
+
+// TestOffline: a mount without a host shows what is known; changes wait and reach
+// the host when it is back, in the same mount.
+func TestOffline(t *testing.T) {
+	for _, back := range []string{"in the mount", "in the next"} {
+		t.Run(back, func(t *testing.T) {
+			w := known(t)
+			w.offline()
+			w.wantKnown()
+			w.save("file", "changed")
+			w.save("new", "new")
+			_, err := w.Mkdir(context.Background(), "made", 0o755)
+			w.make(err)
+			w.save("made/file", "in it")
+			w.make(w.Unlink(context.Background(), "d/file"))
+			w.want("file", "changed")
+			w.want("made/file", "in it")
+			h := w.openFile("new", os.O_WRONLY)
+			w.write(h, "NEW", 0)
+			if err := h.Fsync(context.Background()); err != nil {
+				t.Errorf("fsync without a host: %v", err)
+			}
+			h.Release()
+			w.wantThere("file", "old")
+			if back == "in the mount" {
+				w.online()
+			} else {
+				w.offline() // and once more in vain
+				w.want("file", "changed")
+				w.want("made/file", "in it")
+				w.remount()
+			}
+			w.sent()
+			w.wantThere("file", "changed")
+			w.wantThere("new", "NEW")
+			w.wantThere("made/file", "in it")
+			w.wantNames("d", "empty", "link")
+			w.save("file", "and on") // written through again
+			w.wantThere("file", "and on")
+		})
+	}
+}
+
+// TestOfflineConflict: what somebody else has changed meanwhile is not lost.
+func TestOfflineConflict(t *testing.T) {
+	w := known(t)
+	w.offline()
+	w.save("file", "ours")
+	w.make(w.Unlink(context.Background(), "d/file"))
+	w.replace("file", "theirs")
+	w.replace("d/file", "theirs, too")
+	w.online()
+	w.sent()
+	w.wantThere("file", "theirs")
+	w.wantThere("d/file", "theirs, too")
+	w.wantThere(w.only("file.conflict-"), "ours")
+}
+
+// TestOfflineAfterCrash: what was being written over another file when the mount
+// died becomes a copy, also without a host.
+func TestOfflineAfterCrash(t *testing.T) {
+	w := newWorld(t)
+	w.put("f", "old")
+	w.entries("")
+	w.close()
+	w.kill("modified")
+	w.offline()
+	copied := ""
+	for name := range w.entries("") {
+		if strings.HasPrefix(name, "f.recovered-") {
+			copied = name
+		}
+	}
+	w.want(copied, "new")
+	w.lookup("f")
+	w.online()
+	w.sent()
+	w.want("f", "old")
+	w.wantThere("f", "old")
+	w.wantThere(w.only("f.recovered-"), "new")
+}
+
+// TestOfflineUnknown: nobody can be shown what nobody has seen.
+func TestOfflineUnknown(t *testing.T) {
+	w := closedWorld(t)
+	w.o.Offline = true
+	_, err := cache.Open(context.Background(), nil, w.o)
+	if !errors.Is(err, cache.ErrUnknown) {
+		t.Errorf("open: %v", err)
+	}
+}
+
+// TestSavedTreeIsCarriedOver: directories that a mount did not look at stay known,
+// unless they are gone.
+func TestSavedTreeIsCarriedOver(t *testing.T) {
+	w := known(t)
+	w.mkdir("gone")
+	w.put("gone/file", "x")
+	w.entries("gone")
+	w.close()
+	w.make(os.RemoveAll(w.path("gone")))
+	w.open()
+	w.entries("") // and not d
+	w.offline()
+	w.wantKnown()
+	_, err := w.Lookup(context.Background(), "gone")
+	wantErr(t, "a directory that is gone", err, syscall.ENOENT)
+}
+
+// TestSavedTreeDamaged: a damaged file is as good as none.
+func TestSavedTreeDamaged(t *testing.T) {
+	w := known(t)
+	w.close()
+	files, err := filepath.Glob(filepath.Join(w.o.Dir, "*", "tree"))
+	w.make(err)
+	b, err := os.ReadFile(files[0])
+	w.make(err)
+	for i := 0; i < len(b); i += 1 + len(b)/50 {
+		b[i] ^= 1
+		w.make(os.WriteFile(files[0], b, 0o600))
+		b[i] ^= 1
+		w.o.Offline = true
+		if _, err := cache.Open(context.Background(), nil, w.o); !errors.Is(err, cache.ErrUnknown) {
+			t.Fatalf("byte %d of %d damaged: %v", i, len(b), err)
+		}
+	}
+	w.o.Offline = false
+	w.open()
+	w.entries("")
+}
+
+// TestEmptyHost: a host that lists nothing any more, or is gone, costs nothing of
+// what is here.
+func TestEmptyHost(t *testing.T) {
+	w := known(t, distrusting)
+	for _, how := range []string{"empty", "gone"} {
+		w.make(os.Rename(w.dir, w.dir+".away"))
+		if how == "empty" {
+			w.make(os.Mkdir(w.dir, 0o755))
+			if got := w.entries(""); len(got) != 0 {
+				t.Errorf("an empty directory has %v", got)
+			}
+		} else if _, err := w.Readdir(context.Background(), ""); err == nil {
+			t.Error("a directory that is gone can be listed")
+		}
+		w.make(os.RemoveAll(w.dir))
+		w.make(os.Rename(w.dir+".away", w.dir))
+		w.fake.Reset()
+		w.wantKnown()
+		if n := w.fake.Calls()["Fetch"]; n != 0 {
+			t.Errorf("%s: %d files were fetched again", how, n)
+		}
+	}
+}

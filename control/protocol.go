@@ -66,7 +66,7 @@ type Status struct {
 
 // Connection is that to the host.
 type Connection struct {
-	State string    `json:"state"` // "connected", "connecting" or "lost"
+	State string    `json:"state"` // "connected", "connecting", "lost" or "offline"
 	Since time.Time `json:"since"`
 	Error string    `json:"error,omitempty"` // the last, when it is not connected
 }

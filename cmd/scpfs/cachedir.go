@@ -11,17 +11,13 @@ import (
 	"syscall"
 
 	"github.com/scpfs/scpfs/cache"
-	"github.com/scpfs/scpfs/scpio"
 	"github.com/scpfs/scpfs/scpio/sshdial"
 )
 
 // cacheOptions are those of the command line, with defaults that depend on
 // the local disk.
-func cacheOptions(cfg config, ssh *sshdial.Config, client *scpio.Client, log *slog.Logger) (cache.Options, error) {
-	dir := cfg.Cache.Dir
-	if dir == "" {
-		dir = defaultCacheDir()
-	}
+func cacheOptions(cfg config, ssh *sshdial.Config, host facts, log *slog.Logger) (cache.Options, error) {
+	dir := cacheDir(cfg)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return cache.Options{}, fmt.Errorf("make the cache directory: %w", err)
 	}
@@ -29,13 +25,12 @@ func cacheOptions(cfg config, ssh *sshdial.Config, client *scpio.Client, log *sl
 	if err != nil {
 		return cache.Options{}, fmt.Errorf("look at the disk of the cache: %w", err)
 	}
-	host := client.Host()
 	hostname, err := os.Hostname()
 	if err != nil {
 		hostname = "unknown"
 	}
 	return cache.Options{
-		Dir:      filepath.Join(dir, hostID(ssh, client.Root())),
+		Dir:      filepath.Join(dir, hostID(ssh, host.Root)),
 		Size:     cfg.Cache.Size.of(total, min(10<<30, free/10)),
 		MinFree:  cfg.Cache.MinFree.of(total, min(1<<30, total/20)),
 		Timeouts: cache.Timeouts{Stat: cfg.Cache.StatTimeout, Dir: cfg.Cache.DirTimeout, Link: cfg.Cache.LinkTimeout},
@@ -65,6 +60,14 @@ func (a amount) of(disk, otherwise int64) int64 {
 		return a.Bytes
 	}
 	return otherwise
+}
+
+// cacheDir is where the caches of all hosts are.
+func cacheDir(cfg config) string {
+	if cfg.Cache.Dir != "" {
+		return cfg.Cache.Dir
+	}
+	return defaultCacheDir()
 }
 
 // defaultCacheDir is below the user's cache directory, or the machine's for

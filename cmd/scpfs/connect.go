@@ -14,8 +14,8 @@ import (
 	"github.com/scpfs/scpfs/scpio/sshdial"
 )
 
-// connect logs in to the host and finds the directory.
-func connect(ctx context.Context, cfg config, log *slog.Logger) (*scpio.Client, *sshdial.Dialer, error) {
+// newClient makes a client of the host, which is still to be reached.
+func newClient(cfg config, log *slog.Logger) (*scpio.Client, *sshdial.Dialer, error) {
 	prompter, err := prompter(cfg)
 	if err != nil {
 		return nil, nil, err
@@ -42,11 +42,8 @@ func connect(ctx context.Context, cfg config, log *slog.Logger) (*scpio.Client, 
 		}
 		return scpio.NewConn(client), nil
 	}
-	client, err := scpio.New(ctx, dial, scpio.Options{Root: cfg.Dir, Timeout: cfg.Timeout, FollowSymlinks: cfg.FollowSymlinks, Logger: log})
-	if err != nil {
-		return nil, nil, explain(cfg, err)
-	}
-	return client, dialer, nil
+	o := scpio.Options{Root: cfg.Dir, Timeout: cfg.Timeout, FollowSymlinks: cfg.FollowSymlinks, Logger: log}
+	return scpio.NewLater(dial, o), dialer, nil
 }
 
 // prompter is whom to ask for passwords and passphrases.

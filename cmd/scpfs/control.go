@@ -78,6 +78,8 @@ func (s *session) connection() control.Connection {
 	st := s.client.State()
 	c := control.Connection{State: "lost", Since: st.Since, Error: words(st.Err)}
 	switch {
+	case s.cache.Offline():
+		c.State = "offline"
 	case st.Connected:
 		c.State = "connected"
 	case st.Connecting:

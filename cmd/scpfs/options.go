@@ -34,6 +34,7 @@ type config struct {
 	FollowSymlinks bool
 	Passthrough    bool
 	WriteBack      bool
+	Offline        bool
 	Watch          bool
 	IDMap          string  // "none" or "user"
 	UID, GID       *uint32 // shown as the owner of everything, unless nil

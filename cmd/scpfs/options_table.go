@@ -42,6 +42,7 @@ var optionTable = []optionGroup{
 		{"ahead_entries", "N", "most names and small files that are fetched ahead at a time (100000; 0: none)",
 			store(parseCount, func(c *config) *int { return &c.Cache.AheadEntries })},
 		{"writeback", "", "close returns when this machine has a change; the host is told in the background", set(func(c *config) *bool { return &c.WriteBack })},
+		{"offline", "", "without the host: show what is known here, changes wait for the next mount", set(func(c *config) *bool { return &c.Offline })},
 		{"conflict", "keep-both|local|remote|fail", "what to do with a file changed on both sides (keep-both)", applyConflict},
 		{"cache_timeout", "TIME", "how long attributes, listings and link targets are believed (20s)", applyCacheTimeout},
 		{"watch", "", "have the host tell of changes, or look for them there each second",

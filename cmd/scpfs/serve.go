@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -59,6 +60,9 @@ type session struct {
 	control       *control.Server
 	unregister    func()
 	unwatch       func()
+
+	waiting     sync.WaitGroup // for a host that was not there
+	stopWaiting func()
 }
 
 // start brings up a mount, from the host to the kernel.
@@ -70,32 +74,49 @@ func start(ctx context.Context, cfg config, log *slog.Logger) (*session, error) 
 	if err := mount.Check(cfg.Mountpoint); err != nil {
 		return s, err
 	}
-	client, dialer, err := connect(ctx, cfg, log)
+	client, dialer, err := newClient(cfg, log)
 	if err != nil {
 		return s, err
 	}
 	s.client = client
-	o, err := cacheOptions(cfg, dialer.Config(), client, log)
+	known, offline, err := s.meet(ctx, cfg, dialer.Config())
 	if err != nil {
 		return s, err
 	}
-	if s.cache, err = cache.Open(ctx, client, o); err != nil {
+	o, err := cacheOptions(cfg, dialer.Config(), known, log)
+	if err != nil {
+		return s, err
+	}
+	o.Offline = offline != nil
+	if s.cache, err = cache.Open(ctx, client, o); errors.Is(err, cache.ErrUnknown) && !cfg.Offline {
+		return s, offline
+	} else if err != nil {
 		return s, fmt.Errorf("open the cache in %s: %w", o.Dir, err)
 	}
+	if offline != nil {
+		log.Warn("mounted offline: what is known here is shown, and changes wait for the host", "why", offline)
+	}
 	s.listen(cfg)
-	s.fs = fusefs.New(s.cache, view(cfg, client.Host(), log))
+	s.fs = fusefs.New(s.cache, view(cfg, known, log))
 	m := cfg.Mount
 	m.FsName = cmp.Or(m.FsName, cfg.Source)
 	m.Debug, m.Logger, m.Base, m.Wrap = cfg.Debug, log, s.fs.Options(), s.fs.Wrap
-	s.server, err = mount.Mount(cfg.Mountpoint, s.fs.Root(), m)
-	if err == nil && cfg.Watch {
-		s.unwatch = watch(s.client, s.cache)
+	if s.server, err = mount.Mount(cfg.Mountpoint, s.fs.Root(), m); err != nil {
+		return s, err
 	}
-	return s, err
+	switch {
+	case offline == nil && cfg.Watch:
+		s.unwatch = watch(s.client, s.cache)
+	case offline != nil && !cfg.Offline:
+		ctx, cancel := context.WithCancel(context.Background())
+		s.stopWaiting = cancel
+		s.waiting.Go(func() { s.comeBack(ctx, cfg, known) })
+	}
+	return s, nil
 }
 
 // view is how files are shown.
-func view(cfg config, host scpio.Host, log *slog.Logger) fusefs.Options {
+func view(cfg config, host facts, log *slog.Logger) fusefs.Options {
 	return fusefs.Options{
 		UID: cfg.UID, GID: cfg.GID, Umask: cfg.Umask, Logger: log, Direct: cfg.Passthrough,
 		Believe: fusefs.Believe{Entry: cfg.Mount.EntryTimeout, Attr: cfg.Mount.AttrTimeout, Negative: cfg.Mount.NegativeTimeout},
@@ -117,6 +138,10 @@ func (s *session) end() error {
 	var err error
 	if s.server != nil {
 		s.unmount()
+	}
+	if s.stopWaiting != nil {
+		s.stopWaiting()
+		s.waiting.Wait()
 	}
 	if s.unwatch != nil {
 		s.unwatch()

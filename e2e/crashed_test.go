@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strconv"
 	"sync"
+	"time"
 )
 
 // crashedWriter is a process that writes, as seen from outside.
@@ -115,13 +116,29 @@ func (w *crashedWriter) count(op crashOp) {
 	}
 }
 
+// restAfterFailure is how long a process rests after a failure. Each may double
+// what is unknown, and while the host is known to be away they follow each other
+// fast.
+const restAfterFailure = 500 * time.Millisecond
+
 // answerLocked lets the process go on after a failure, unless it is to end.
 func (w *crashedWriter) answerLocked() {
 	if w.given {
 		w.stopLocked()
-	} else if !w.stopped {
-		w.in.Write([]byte("g")) // one that has ended is noticed by await
+		return
 	}
+	in := w.in
+	time.AfterFunc(restAfterFailure, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		switch {
+		case in != w.in || w.stopped:
+		case w.given:
+			w.stopLocked()
+		default:
+			in.Write([]byte("g")) // one that has ended is noticed by await
+		}
+	})
 }
 
 func (w *crashedWriter) stopLocked() {

@@ -36,18 +36,23 @@ const (
 	symlinking changeKind = "symlink"
 	setting    changeKind = "setattr"
 	removing   changeKind = "remove"
+	renaming   changeKind = "rename" // of what the host has
+	unmaking   changeKind = "rmdir"
 )
 
 // change is one of the backlog.
 type change struct {
 	kind   changeKind
 	path   string
+	to     string // of a rename
 	record string // its name in the log
 	entry  Entry  // what is made, and its number
 	base   Attr   // the version that is changed or removed
+	over   Attr   // the version that is replaced by a rename; Ino 0: there was none
 	doubt  doubt  // what else may be there to be removed
 	set    Change
 	links  uint32 // of the directory before it
+	links2 uint32 // of that of to
 	since  time.Time
 	file   *File // of a store, which has the rest
 }
@@ -173,8 +178,22 @@ func (b *backlog) away(err error) {
 // and below them. It fails at once if nobody can tell the host.
 func (b *backlog) settle(ctx context.Context, paths ...string) error {
 	return b.wait(ctx, func(ch *change) bool {
-		return slices.ContainsFunc(paths, func(p string) bool { return below(p, ch.path) || below(ch.path, p) })
+		return slices.ContainsFunc(paths, ch.concerns)
 	})
+}
+
+// now is the name that is shown of what the change is of.
+func (ch *change) now() string {
+	if ch.kind == renaming {
+		return ch.to
+	}
+	return ch.path
+}
+
+// concerns tells whether a path is one of the change, above it or below it.
+func (ch *change) concerns(path string) bool {
+	near := func(p string) bool { return below(path, p) || below(p, path) }
+	return near(ch.path) || ch.kind == renaming && near(ch.to)
 }
 
 // settleSet waits until the host has heard of the attributes that were set of a

@@ -13,6 +13,7 @@ type shown struct {
 	entry Entry
 	gone  bool    // the host has it, and it is to be removed
 	fresh bool    // a directory that the host does not have
+	less  bool    // the host has a directory of the name, which is to be removed
 	last  *change // that the name is shown for
 	since int64   // when the directory's names became others by it; 0: they are the same
 }
@@ -32,6 +33,9 @@ func (b *backlog) changedBy(dir string, a Attr) Attr {
 	for _, s := range b.names[dir] {
 		if s.fresh {
 			a.Nlink++
+		}
+		if s.less {
+			a.Nlink--
 		}
 		if s.since > a.Ctime { // else the time was set after it
 			a.Mtime, a.Ctime = max(a.Mtime, s.since), s.since
@@ -99,14 +103,26 @@ func (b *backlog) relink(dir string, by int) {
 }
 
 func (b *backlog) showLocked(ch *change) {
-	dir, name := split(ch.path)
+	switch ch.kind {
+	case storing:
+	case renaming:
+		b.showAtLocked(ch, ch.path, ch.links)
+		b.showAtLocked(ch, ch.to, ch.links2)
+	default:
+		b.showAtLocked(ch, ch.path, ch.links)
+	}
+}
+
+func (b *backlog) showAtLocked(ch *change, path string, links uint32) {
+	dir, name := split(path)
 	was := b.names[dir][name]
-	s := &shown{entry: ch.entry, last: ch}
+	s := &shown{entry: ch.entry, last: ch, less: was != nil && was.less}
 	switch {
-	case ch.kind == storing:
-		return
-	case ch.kind == removing:
+	case ch.kind == removing, ch.kind == renaming && path == ch.path:
 		s.gone = true
+	case ch.kind == unmaking:
+		s.gone, s.less = true, s.less || was == nil || !was.fresh
+	case ch.kind == renaming:
 	case ch.kind == making:
 		s.fresh = true
 	default:
@@ -120,7 +136,7 @@ func (b *backlog) showLocked(ch *change) {
 	if b.names[dir] == nil {
 		b.names[dir] = map[string]*shown{}
 		if !b.staged[dir] {
-			b.links[dir] = ch.links
+			b.links[dir] = links
 		}
 	}
 	s.entry.Name = name
@@ -129,7 +145,14 @@ func (b *backlog) showLocked(ch *change) {
 
 // hideLocked has the host speak for a name, unless more is to come.
 func (b *backlog) hideLocked(ch *change) {
-	dir, name := split(ch.path)
+	b.hideAtLocked(ch, ch.path)
+	if ch.kind == renaming {
+		b.hideAtLocked(ch, ch.to)
+	}
+}
+
+func (b *backlog) hideAtLocked(ch *change, path string) {
+	dir, name := split(path)
 	s := b.names[dir][name]
 	switch {
 	case s == nil:
@@ -137,9 +160,14 @@ func (b *backlog) hideLocked(ch *change) {
 		delete(b.names[dir], name)
 	case ch.kind == making:
 		s.fresh = false
+	case ch.kind == unmaking:
+		s.less = false
 	}
-	if ch.kind == making {
+	switch ch.kind {
+	case making:
 		b.links[dir]++
+	case unmaking:
+		b.links[dir]--
 	}
 	if len(b.names[dir]) == 0 {
 		delete(b.names, dir)

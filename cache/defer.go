@@ -76,6 +76,9 @@ func (c *Cache) postpone(ch *change) error {
 	if ch.kind == setting {
 		r.Set = &ch.set
 	}
+	if ch.kind == renaming {
+		r.To, r.Over = []byte(ch.to), &ch.over
+	}
 	r.Tried = ch.doubt.tried
 	for _, t := range ch.doubt.temps {
 		r.Temps = append(r.Temps, []byte(t))
@@ -88,6 +91,12 @@ func (c *Cache) postpone(ch *change) error {
 		ch.links = a.Nlink
 	}
 	c.changed(ch.path)
+	if ch.kind == renaming {
+		dir, _ := split(ch.to)
+		a, _ := c.peek(dir)
+		ch.links2 = a.Nlink
+		c.changed(ch.to)
+	}
 	c.backlog.add(ch)
 	return nil
 }
@@ -132,8 +141,8 @@ func (c *Cache) unlinkLater(ctx context.Context, path string) (bool, error) {
 	defer leave()
 	defer unlock()
 	if f := c.openAt(path); f != nil {
-		if f.baseAttr().Ino != 0 {
-			return false, nil
+		if base := f.baseAttr(); base.Ino != 0 {
+			return c.unlinkOpenLater(ctx, f, path, base)
 		}
 		c.conflicts.removed(path)
 		return true, c.unlinkOpen(ctx, f, path)
@@ -147,6 +156,20 @@ func (c *Cache) unlinkLater(ctx context.Context, path string) (bool, error) {
 	}
 	c.conflicts.removed(path)
 	return true, c.postpone(&change{kind: removing, path: path, base: e.Attr})
+}
+
+// unlinkOpenLater removes the name of an open file that the host has.
+func (c *Cache) unlinkOpenLater(ctx context.Context, f *File, path string, base Attr) (bool, error) {
+	if !c.apart() || !c.defers(path) || linked(base) || f.filling() != nil {
+		return false, nil
+	}
+	if err := c.postpone(&change{kind: removing, path: path, base: base}); err != nil {
+		return false, err
+	}
+	c.conflicts.removed(path)
+	c.unname(path)
+	c.lost(ctx, f, base)
+	return true, nil
 }
 
 // lockPaths shares the names, and locks the files that have two of them.
@@ -177,6 +200,9 @@ func (c *Cache) renameLater(ctx context.Context, from, to string, flags uint32) 
 	defer leave()
 	defer unlock()
 	src, dst := c.openAt(from), c.openAt(to)
+	if c.apart() && (src == nil || src.baseAttr().Ino != 0) {
+		return c.moveLater(ctx, from, to, flags)
+	}
 	if src == nil || src == dst || src.baseAttr().Ino != 0 || !c.defers(from) || !c.defers(to) {
 		return false, nil
 	}

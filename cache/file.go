@@ -141,7 +141,7 @@ func (f *File) claim(name string, stamp uint64) bool {
 	if c.live[dir][base] == f {
 		return true
 	}
-	a, ok := c.tree.peek(name)
+	a, ok := c.peek(name)
 	if ok && c.numberLocked(name, a) != f.ino || !ok && c.tree.changed(dir, base, stamp) || c.files[f.ino] != f {
 		return false
 	}
@@ -303,7 +303,7 @@ func (c *Cache) ownerLocked(name string) uint64 {
 	if f := c.live[dir][base]; f != nil {
 		return f.ino
 	}
-	if a, ok := c.tree.peek(name); ok && isRegular(a) {
+	if a, ok := c.peek(name); ok && isRegular(a) {
 		return c.numberLocked(name, a)
 	}
 	return 0

@@ -477,6 +477,9 @@ func (c *Cache) Rmdir(ctx context.Context, path string) error {
 			return syscall.ENOTEMPTY
 		}
 	}
+	if done, err := c.rmdirLater(ctx, path); done || err != nil {
+		return err
+	}
 	if err := c.backlog.settle(ctx, path); err != nil {
 		return err
 	}

@@ -242,3 +242,122 @@ func TestEmptyHost(t *testing.T) {
 		}
 	}
 }
+
+// rename is Rename of what can be renamed.
+func (w *world) rename(from, to string) {
+	w.t.Helper()
+	if err := w.Rename(context.Background(), from, to, 0); err != nil {
+		w.t.Fatalf("rename %s to %s: %v", from, to, err)
+	}
+}
+
+// TestOfflineNames: what the host has is renamed, replaced and removed without it,
+// open or not, and the host follows, in this mount or the next.
+func TestOfflineNames(t *testing.T) {
+	for _, back := range []string{"in the mount", "in the next"} {
+		t.Run(back, func(t *testing.T) {
+			w := known(t)
+			w.put("over", "to be replaced")
+			w.put("open", "open")
+			w.remount()
+			w.entries("")
+			w.want("over", "to be replaced")
+			w.want("open", "open")
+			w.offline()
+			ctx := context.Background()
+			ino := w.lookup("d/file").Attr.Ino
+			w.rename("d/file", "over") // over another
+			w.want("over", "below")
+			if n := w.lookup("over").Attr.Ino; n != ino {
+				t.Errorf("the number of a renamed file was %d, is %d", ino, n)
+			}
+			w.rename("d/link", "link")
+			h := w.openFile("open", os.O_RDWR)
+			w.rename("open", "open.1") // open, and then written to
+			w.rename("open.1", "open.2")
+			w.write(h, "OPEN, more", 0)
+			w.flush(h)
+			w.save("open", "another")
+			w.rename("file", "file~") // as vim saves
+			w.save("file", "saved")
+			w.make(w.Unlink(ctx, "file~"))
+			w.make(w.Unlink(ctx, "open.2"))
+			w.want("file", "saved")
+			w.make(w.Rmdir(ctx, "d/empty"))
+			wantErr(t, "rmdir of what is not there", w.Rmdir(ctx, "d/empty"), syscall.ENOENT)
+			nlink := w.lookup("d").Attr.Nlink
+			w.make(w.Rmdir(ctx, "d"))
+			if nlink != 2 || w.lookup("").Attr.Nlink != 2 {
+				t.Errorf("directories have %d and %d links", nlink, w.lookup("").Attr.Nlink)
+			}
+			_, err := w.Mkdir(ctx, "d", 0o755)
+			w.make(err)
+			w.save("d/new", "new")
+			h.Release()
+			check := func() {
+				t.Helper()
+				got := w.entries("")
+				for _, name := range []string{"d", "file", "link", "open", "over"} {
+					if _, ok := got[name]; !ok {
+						t.Errorf("%s is not listed", name)
+					}
+				}
+				if len(got) != 5 {
+					t.Errorf("the names are %v", got)
+				}
+				w.want("over", "below")
+				w.want("file", "saved")
+				w.want("open", "another")
+				w.want("d/new", "new")
+			}
+			check()
+			if back == "in the mount" {
+				w.online()
+			} else {
+				w.offline()
+				check()
+				w.remount()
+			}
+			w.sent()
+			check()
+			w.wantNames("", "d", "file", "link", "open", "over")
+			w.wantNames("d", "new")
+			w.wantThere("over", "below")
+			w.wantThere("file", "saved")
+			w.wantThere("open", "another")
+		})
+	}
+}
+
+// TestOfflineNamesConflict: names that others have changed meanwhile lose nothing.
+func TestOfflineNamesConflict(t *testing.T) {
+	w := known(t)
+	w.put("over", "to be replaced")
+	w.put("gone", "x")
+	w.remount()
+	w.entries("")
+	w.want("over", "to be replaced")
+	w.want("gone", "x")
+	w.offline()
+	w.rename("file", "over")
+	w.rename("d/file", "free")
+	w.rename("gone", "went")
+	w.make(w.Rmdir(context.Background(), "d/empty"))
+	w.replace("over", "theirs")
+	w.replace("free", "theirs, too")
+	w.put("d/empty/not", "empty")
+	w.make(os.Remove(w.path("gone")))
+	w.online()
+	w.sent()
+	w.wantThere("over", "theirs")
+	w.wantThere("free", "theirs, too")
+	w.wantThere(w.only("over.conflict-"), "old")
+	w.wantThere(w.only("free.conflict-"), "below")
+	w.wantThere("d/empty/not", "empty")
+	w.want("over", "theirs")
+	w.want(w.only("over.conflict-"), "old")
+	if _, err := w.Lookup(context.Background(), "went"); !errors.Is(err, syscall.ENOENT) {
+		t.Errorf("what is gone on the host: %v", err)
+	}
+	w.want("d/empty/not", "empty")
+}

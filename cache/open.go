@@ -124,6 +124,9 @@ func (f *File) obtainNow(ctx context.Context, a Attr) error {
 	if f.has(a) {
 		return nil
 	}
+	if err := f.c.backlog.settleRename(ctx, f.path()); err != nil {
+		return err
+	}
 	if a.Size > smallFile {
 		if err := f.expect(a); !errors.Is(err, errLent) {
 			return err

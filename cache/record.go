@@ -28,6 +28,7 @@ type record struct {
 	After   bool     `json:",omitempty"` // another record has what the path had before, flushed
 	Over    *Attr    `json:",omitempty"` // with Base.Ino 0: the version whose place it takes
 	Tried   []trial  `json:",omitempty"` // uploads whose answer was lost
+	To      []byte   `json:",omitempty"` // of a rename; Over with Ino 0: there was nothing
 	Target  []byte   `json:",omitempty"` // of a symbolic link
 	Set     *Change  `json:",omitempty"` // attributes
 }
@@ -72,8 +73,10 @@ func validObject(name string) bool { return name != "" && !strings.ContainsAny(n
 // whole tells whether a record has what a change of its kind needs.
 func (r record) whole() bool {
 	switch r.Kind {
-	case making, removing:
+	case making, removing, unmaking:
 		return true
+	case renaming:
+		return validPath(string(r.To)) && r.Over != nil
 	case symlinking:
 		return len(r.Target) > 0
 	case setting:

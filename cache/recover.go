@@ -51,6 +51,8 @@ func (c *Cache) again(ctx context.Context, r record) {
 	}
 	a := newAttr(0, c.o)
 	switch r.Kind {
+	case renaming:
+		a, ch.to, ch.over = r.Base, string(r.To), *r.Over
 	case setting:
 		a, ch.set = r.Base, *r.Set
 		Apply(&a, ch.set)

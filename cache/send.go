@@ -44,7 +44,7 @@ func (c *Cache) sendOne(ctx context.Context, ch *change) error {
 	if ch.kind == storing {
 		return c.sendFile(ctx, ch)
 	}
-	f := c.holdAt(ch.path) // it may be opened meanwhile
+	f := c.holdAt(ch.now()) // it may be opened meanwhile
 	unlock, err := lockAll(ctx, f, nil)
 	defer letGo(f)
 	if err != nil {
@@ -79,6 +79,14 @@ func (c *Cache) perform(ctx context.Context, ch *change) (Attr, error) {
 		return c.remote.Setattr(ctx, ch.path, ch.set)
 	case removing:
 		return Attr{}, c.removeAsSeen(ctx, ch)
+	case renaming:
+		return c.renameAsSeen(ctx, ch)
+	case unmaking:
+		err := c.remote.Rmdir(ctx, ch.path)
+		if isGone(err) {
+			err = nil
+		}
+		return Attr{}, err
 	}
 	return Attr{}, syscall.EINVAL
 }
@@ -125,10 +133,18 @@ func (c *Cache) performed(ctx context.Context, ch *change, a Attr, err error) {
 	case err != nil:
 		c.log.Warn("a change was refused by the host", "change", string(ch.kind), "path", ch.path, "err", err)
 		_ = c.failed(err, ch.path)
+		if ch.kind == renaming {
+			_ = c.failed(err, ch.to)
+		}
 	case ch.kind == removing:
 		c.changed(ch.path)
 		c.tree.remove(ch.path)
 		c.dropped(ctx, ch.base, known)
+	case ch.kind == renaming:
+		c.renamedThere(ctx, ch, a)
+	case ch.kind == unmaking:
+		c.changed(ch.path)
+		c.tree.remove(ch.path)
 	case ch.kind == setting:
 		if was, k := c.tree.lookup(ch.path, time.Time{}, time.Time{}); k == known {
 			c.disk.rebind(was.Attr, a)

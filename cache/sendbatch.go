@@ -120,7 +120,7 @@ func (c *Cache) part(ch *change) (part, bool) {
 	f := ch.file
 	done := func() {}
 	if ch.kind != storing {
-		f = c.holdAt(ch.path) // it may be opened meanwhile
+		f = c.holdAt(ch.now()) // it may be opened meanwhile
 		done = func() { letGo(f) }
 	}
 	p := part{ch: ch, stay: func() {}, unlock: done}
@@ -150,7 +150,7 @@ func (ch *change) step() (Step, bool) {
 	if ch.kind == removing && ch.base.Dev != hereDev {
 		s.Upload.Expect = ch.base
 	}
-	return s, ch.kind != storing && !ch.doubt.any()
+	return s, ch.kind != storing && ch.kind != renaming && !ch.doubt.any()
 }
 
 // batchFile is the size up to which a file goes along in a batch.

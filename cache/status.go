@@ -34,7 +34,7 @@ func (f *File) tell(err error) error {
 // Change says.
 type Pending struct {
 	Path   string
-	Change string    // mkdir, symlink, setattr, remove; "": the contents
+	Change string    // mkdir, symlink, setattr, remove, rename, rmdir; "": the contents
 	Size   int64     // bytes, as it is here
 	Since  time.Time // when the first change was made
 	Err    error     // why the last store failed; nil: none has yet

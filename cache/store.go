@@ -16,7 +16,9 @@ func (f *File) store(ctx context.Context) error {
 		return nil
 	}
 	path := f.path()
-	if err := f.c.backlog.wait(ctx, func(ch *change) bool { return ch.file != f && below(path, ch.path) }); err != nil {
+	if err := f.c.backlog.wait(ctx, func(ch *change) bool {
+		return ch.file != f && (below(path, ch.path) || ch.kind == renaming && ch.to == path)
+	}); err != nil {
 		return err
 	}
 	leave, err := f.c.names.share(ctx)

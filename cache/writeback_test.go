@@ -81,7 +81,8 @@ func TestBacklogIsShown(t *testing.T) {
 	wantErr(t, "Mkdir of what is there", err, syscall.EEXIST)
 	_, err = w.Symlink(ctx, "x", "d/file")
 	wantErr(t, "Symlink of what is there", err, syscall.EEXIST)
-	wantErr(t, "Rmdir while the host is away", w.Rmdir(ctx, "d/sub"), syscall.ENOTCONN)
+	_, err = w.Link(ctx, "old", w.lookup("old").Attr.Ino, "another")
+	wantErr(t, "Link while the host is away", err, syscall.ENOTCONN)
 	w.wantNames("", "gone", "old")
 
 	w.host.Clear()

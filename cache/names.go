@@ -149,6 +149,9 @@ func (c *Cache) made(ctx context.Context, path, target string, make func() (Attr
 // without our hearing of it: what we know of the name is not believed any
 // longer.
 func (c *Cache) failed(err error, paths ...string) error {
+	if errors.Is(err, syscall.EHOSTUNREACH) {
+		return err // the host was not asked
+	}
 	c.changed(paths...)
 	for _, p := range paths {
 		c.tree.expire(p)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -115,15 +116,53 @@ func (b *bench) mkdir(s fsops.Setup) {
 }
 
 func (b *bench) run(s fsops.Setup, ops []fsops.Op) *difference {
-	if b.c.together {
+	switch {
+	case b.c.together:
 		return b.together(s, ops)
+	case b.c.apart:
+		return b.apart(s, ops)
 	}
+	return b.inTurn(s, 0, ops)
+}
+
+// inTurn does operations one after the other, of which the first has a number.
+func (b *bench) inTurn(s fsops.Setup, first int, ops []fsops.Op) *difference {
 	for i, op := range ops {
-		if d := b.step(s, i, op); d != nil {
+		if d := b.step(s, first+i, op); d != nil {
 			return d
 		}
 	}
 	return nil
+}
+
+// apart does half of the operations, and the others in a mount that does not reach
+// the host, which gets what they have changed from the next one.
+func (b *bench) apart(s fsops.Setup, ops []fsops.Op) *difference {
+	half := len(ops) / 2
+	if d := b.inTurn(s, 0, ops[:half]); d != nil {
+		return d
+	}
+	if d := b.final(s, half); d != nil {
+		return d
+	}
+	b.m.srv.Stop()
+	b.m.Mount()
+	s.Apart = true
+	b.begin(s)
+	d := b.inTurn(s, half, ops[half:])
+	b.begin(s)
+	if d == nil {
+		d = b.compare(s, s.Tested, len(ops), "the mount without a host")
+	}
+	b.m.fusermount("-u")
+	if err := b.m.program.wait(lifetime); err != nil && !strings.Contains(b.m.program.said(), "does not have the last changes") {
+		b.t.Errorf("without a host it ended badly: %v\n%s", err, b.m.program.said())
+	}
+	b.m.srv.Restart()
+	b.m.Mount()
+	s.Apart = false
+	b.begin(s)
+	return d
 }
 
 // together has the processes do their operations at the same time, each below

@@ -26,6 +26,8 @@ type randomCase struct {
 	whole bool // the host's times have whole seconds
 	// The processes do not take turns, but work in directories of their own.
 	together bool
+	// The second half of the operations is done without the host.
+	apart bool
 	ops      int // of one seed
 	short    int // seeds of the short form
 	long     int // and of the long one
@@ -41,6 +43,7 @@ var randomCases = []randomCase{
 	{name: "written back", words: []string{"writeback"}, gen: fsops.Options{Procs: 1}, ops: 700, short: 1, long: 30},
 	{name: "written back with remounts", words: []string{"writeback"}, gen: fsops.Options{Procs: 3, Remounts: 100}, ops: 700, short: 1, long: 30},
 	{name: "written back at the same time", words: []string{"writeback"}, together: true, gen: fsops.Options{Procs: 4}, ops: 1000, short: 1, long: 30},
+	{name: "apart", apart: true, gen: fsops.Options{Procs: 2}, ops: 700, short: 1, long: 30},
 	{name: "busybox", host: []scptest.Option{scptest.BusyboxOnly()},
 		gen: fsops.Options{Procs: 2, WholeTimes: true, NoExchange: true, Remounts: 200}, whole: true, ops: 500, short: 1, long: 30},
 }

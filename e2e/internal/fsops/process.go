@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -12,6 +13,9 @@ import (
 type Setup struct {
 	Tested, Plain string // directories
 	Whole         bool   // see NewExecutor
+	// Apart says that the host cannot be reached: what the tested side refuses
+	// for that is not done on the plain one either.
+	Apart bool
 }
 
 // Outcome is how an operation ended on both sides.
@@ -31,6 +35,7 @@ type order struct {
 func Serve(in io.Reader, out io.Writer) error {
 	dec, enc := gob.NewDecoder(in), gob.NewEncoder(out)
 	var tested, plain *Executor
+	apart := false
 	for {
 		var o order
 		if err := dec.Decode(&o); errors.Is(err, io.EOF) {
@@ -45,13 +50,31 @@ func Serve(in io.Reader, out io.Writer) error {
 				plain.Close()
 			}
 			tested, plain = NewExecutor(s.Tested, s.Whole), NewExecutor(s.Plain, s.Whole)
+			apart = s.Apart
 		} else {
-			done = Outcome{tested.Do(*o.Op), plain.Do(*o.Op)}
+			done.Tested = tested.Do(*o.Op)
+			if done.Plain = done.Tested; !apart || !refusedApart(*o.Op, done.Tested) {
+				done.Plain = plain.Do(*o.Op)
+			}
 		}
 		if err := enc.Encode(done); err != nil {
 			return err
 		}
 	}
+}
+
+// refusedApart tells whether an operation was refused because the host cannot be
+// reached: one by a path, or of attributes. What is open can be written to and
+// closed without it.
+func refusedApart(op Op, result string) bool {
+	switch op.Kind {
+	case "fchmod", "futimens", "linkfd":
+	default:
+		if !slices.Contains(kinds[op.Kind].shows, "path") {
+			return false
+		}
+	}
+	return result == "EHOSTUNREACH"
 }
 
 // Process is the other end of Serve.

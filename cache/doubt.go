@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"slices"
 	"syscall"
 )
 
@@ -25,7 +26,7 @@ func (f *File) takeDoubt() doubt {
 	if f.base.Ino != 0 || len(f.tried) == 0 {
 		return doubt{}
 	}
-	d := doubt{f.tried, f.temps}
+	d := doubt{slices.Clone(f.tried), slices.Clone(f.temps)}
 	f.tried = nil
 	return d
 }

@@ -102,6 +102,9 @@ func (c *Cache) orRemembered(path string, e Entry, err error) (Entry, error) {
 	case known:
 		return e, nil
 	case absent:
+		if _, name := split(path); len(name) > maxName {
+			return Entry{}, syscall.ENAMETOOLONG
+		}
 		return Entry{}, fmt.Errorf("%w, as far as is known: %w", syscall.ENOENT, err)
 	}
 	return e, err
@@ -149,6 +152,12 @@ func (f *File) hasOld(a Attr) bool {
 	if f.obj != nil && f.fill == nil && sameVersion(f.base, a) {
 		return true
 	}
-	o, have, ok := f.c.disk.takeOld(a)
-	return ok && f.adoptLocked(o, a, have, true) == nil
+	if o, have, ok := f.c.disk.takeOld(a); ok {
+		return f.adoptLocked(o, a, have, true) == nil
+	}
+	if a.Size > 0 {
+		return false
+	}
+	o, err := f.c.disk.create()
+	return err == nil && f.adoptLocked(o, a, wholeOf(0), true) == nil
 }

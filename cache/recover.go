@@ -206,9 +206,9 @@ func (f *File) sequence() uint64 {
 func (f *File) arrived(ctx context.Context, path string) (Attr, bool) {
 	now, err := f.c.remote.Stat(ctx, path)
 	f.mu.RLock()
-	size, base := f.attr.Size, f.base
+	size, base, over := f.attr.Size, f.base, f.over
 	f.mu.RUnlock()
-	if err != nil || !isRegular(now.Attr) || now.Attr.Size != size || sameVersion(now.Attr, base) {
+	if err != nil || !isRegular(now.Attr) || now.Attr.Size != size || sameVersion(now.Attr, base) || sameContents(now.Attr, over) {
 		return Attr{}, false
 	}
 	same := &comparer{f: f}

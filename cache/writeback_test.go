@@ -358,3 +358,23 @@ func TestStrayOfLostAnswer(t *testing.T) {
 		}
 	}
 }
+
+// TestSameContentsAreNotArrived: a file that waits to take the place of another
+// with the same contents is stored all the same: it has other attributes.
+func TestSameContentsAreNotArrived(t *testing.T) {
+	w := newWorld(t, writeBack)
+	w.put("old", "same")
+	w.lookup("old")
+	w.away()
+	h, err := w.Create(context.Background(), "new", os.O_WRONLY, 0o600)
+	w.make(err)
+	w.write(h, "same", 0)
+	w.flush(h)
+	h.Release()
+	w.rename("new", "old")
+	w.remount()
+	w.sent()
+	if st, err := os.Stat(w.path("old")); err != nil || st.Mode() != 0o600 {
+		t.Errorf("it is %v, %v", st, err)
+	}
+}

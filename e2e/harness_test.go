@@ -142,6 +142,13 @@ func (m *mounted) args() []string {
 func (m *mounted) Unmount() {
 	m.t.Helper()
 	m.checkIdle()
+	m.takeAway()
+	m.awaitEnd()
+}
+
+// takeAway has the mount taken away.
+func (m *mounted) takeAway() {
+	m.t.Helper()
 	var out string
 	var err error
 	// A program that another test is just starting has all our descriptors until
@@ -154,7 +161,15 @@ func (m *mounted) Unmount() {
 		m.t.Errorf("unmount: %v: %s; who uses it: %v", err, out, holders(m.Point))
 		m.fusermount("-uz")
 	}
-	m.awaitEnd()
+}
+
+// endUnsent unmounts a mount that may have to keep changes.
+func (m *mounted) endUnsent() {
+	m.t.Helper()
+	m.takeAway()
+	if err := m.program.wait(lifetime); err != nil && !strings.Contains(m.program.said(), "does not have the last changes of") {
+		m.t.Errorf("scpfs ended badly: %v\n%s", err, m.program.said())
+	}
 }
 
 // Signal ends the program by a signal that it handles, as Unmount does.

@@ -18,7 +18,7 @@ func (f *File) noteLocked(flushed bool) error {
 	}
 	r := f.recordLocked(f.obj, f.attr, f.place)
 	r.Flushed, r.After = flushed, f.kept != nil
-	if f.writers > 0 && !f.dirty {
+	if f.writers > 0 && (!f.dirty || f.keptAllLocked()) {
 		r.Sum = f.sum[:]
 	}
 	if err := f.c.disk.note(r); err != nil {

@@ -114,10 +114,12 @@ func (f *File) promise(obj *object, synced error) (int, error) {
 		return deferred, synced
 	case !f.dirty || len(f.paths) == 0:
 		return deferred, nil
-	case f.lent > 0 || f.writers > 0 || f.stuck:
+	case f.stuck || (f.lent > 0 || f.writers > 0) && !f.c.apart():
 		return needNow, nil
 	case f.obj != obj || f.kept != nil && f.underway:
 		return later, nil
+	case f.lent > 0 || f.writers > 0:
+		return promised, f.promiseCopyLocked()
 	}
 	f.place = 0
 	if err := f.noteLocked(true); err != nil {
@@ -126,6 +128,40 @@ func (f *File) promise(obj *object, synced error) (int, error) {
 	f.dropKeptLocked()
 	f.queued = true
 	return promised, nil
+}
+
+// promiseCopyLocked has a copy of what the file has wait for a host that is away,
+// where others can write to the file, or read it, without our knowledge.
+func (f *File) promiseCopyLocked() error {
+	o, err := f.c.disk.create()
+	if err != nil {
+		return err
+	}
+	_, err = copyBytes(o.f, 0, f.obj.f, 0, f.attr.Size)
+	if err = errors.Join(err, o.f.Sync()); err != nil {
+		f.c.disk.discard(o)
+		return err
+	}
+	f.dropKeptLocked()
+	f.kept = &kept{o, f.attr, f.seq, f.c.backlog.number()}
+	f.place, f.queued = 0, true
+	if err := f.noteKeptLocked(); err != nil {
+		return err
+	}
+	if f.writers > 0 {
+		return f.noteLocked(false) // it may have more since
+	}
+	f.unnoteLocked()
+	return nil
+}
+
+// keptAllLocked tells whether what the file has is what was flushed.
+func (f *File) keptAllLocked() bool { return f.kept != nil && f.kept.seq == f.seq }
+
+func (f *File) hasKept() bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.kept != nil
 }
 
 // failure is the error of the last attempt to store the file in the

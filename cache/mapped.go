@@ -91,7 +91,7 @@ func (f *File) outlive() {
 	if f.c.ctx.Err() != nil {
 		return
 	}
-	if err := f.store(f.c.ctx); err != nil {
+	if err := f.storeAgain(f.c.ctx); err != nil {
 		f.c.log.Warn("a file could not be stored; its contents are kept here", "path", f.path(), "err", err)
 	}
 	f.release()
@@ -102,7 +102,7 @@ func (f *File) unwatch() {
 	defer f.mu.Unlock()
 	f.lent--
 	f.writers--
-	if f.writers == 0 && !f.dirty {
+	if f.writers == 0 && (!f.dirty || f.keptAllLocked()) {
 		f.unnoteLocked()
 	}
 }

@@ -199,6 +199,9 @@ func (c *Cache) replaced(ctx context.Context, over Attr, k knowledge, to string,
 // a name there meanwhile by what he knows of the host: the tree says so until
 // it is told of the end, in one step with the names.
 func (c *Cache) exchange(ctx context.Context, from, to string) error {
+	if c.Offline() {
+		return syscall.EHOSTUNREACH // before anything is forgotten for it
+	}
 	a, _ := c.tree.last(from)
 	b, _ := c.tree.last(to)
 	done := c.tree.exchange(from, to)

@@ -1,6 +1,9 @@
 package cache
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // retryEvery is how long a file waits that could not be stored when it was
 // closed, and that nobody has open.
@@ -18,13 +21,22 @@ func (c *Cache) retry() {
 		}
 		for _, f := range c.snapshot() {
 			if f.leftBehind() {
-				if err := f.store(c.ctx); err != nil {
+				if err := f.storeAgain(c.ctx); err != nil {
 					c.log.Debug("a file still cannot be stored", "path", f.path(), "err", err)
 				}
 				f.retire()
 			}
 		}
 	}
+}
+
+// storeAgain stores a file that no handle will store, or has it wait for a host
+// that is away.
+func (f *File) storeAgain(ctx context.Context) error {
+	if f.c.apart() {
+		return f.storeLater(ctx)
+	}
+	return f.store(ctx)
 }
 
 // leftBehind tells whether a file has changes that no handle will store.

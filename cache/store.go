@@ -31,7 +31,13 @@ func (f *File) store(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	return f.tell(f.storeLocked(ctx))
+	for {
+		more := f.hasKept() // what was flushed goes first
+		err := f.storeLocked(ctx)
+		if err != nil || !more {
+			return f.tell(err)
+		}
+	}
 }
 
 // storeLocked is store for who has locked the file and shares the names. It
@@ -231,6 +237,8 @@ func (f *File) stored(path string, a Attr, seq uint64) error {
 	f.base, f.over, f.racy, f.tried = a, Attr{}, false, nil
 	f.same.base = min(f.same.stored, a.Size)
 	switch {
+	case f.keptAllLocked() && f.seq == seq: // it was a copy of what there is
+		f.dropKeptLocked()
 	case f.kept != nil && f.kept.seq == seq: // and what there is now goes on from it
 		f.dropKeptLocked()
 		f.queued = false

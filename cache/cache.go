@@ -203,9 +203,28 @@ func (c *Cache) Close(ctx context.Context) error {
 // storeLast is store, but for a host that was away before does not ask again.
 func (f *File) storeLast(ctx context.Context, before error) error {
 	if away(before) && f.unsent() {
+		f.promiseLast()
 		return before
 	}
 	return f.store(ctx)
+}
+
+// promiseLast has the log say that what the file has was flushed, unless a program
+// was still writing to it: nobody will any more.
+func (f *File) promiseLast() {
+	f.mu.Lock()
+	var err error
+	if f.refs == 0 {
+		err = f.noteLocked(true)
+	}
+	if f.refs == 0 && err == nil {
+		f.dropKeptLocked()
+		err = f.obj.f.Sync()
+	}
+	f.mu.Unlock()
+	if err = errors.Join(err, f.c.disk.changes.sync()); err != nil {
+		f.c.log.Warn("the log cannot be written", "path", f.path(), "err", err)
+	}
 }
 
 func (c *Cache) snapshot() []*File {

@@ -126,7 +126,10 @@ func (f *File) storeAs(ctx context.Context, path, why string) (string, error) {
 	f.rebase(Attr{})
 	for try := 0; ; try++ {
 		name := copyName(path, why, c.o.Hostname, try)
-		f.moveTo(name)
+		f.detach()
+		f.addPath(name)
+		f.renote()
+		f.sendAll()
 		u, _, seq, err := f.upload()
 		if err != nil {
 			return "", err
@@ -143,14 +146,6 @@ func (f *File) storeAs(ctx context.Context, path, why string) (string, error) {
 			return "", err
 		}
 	}
-}
-
-// moveTo gives a file that the host does not have another name.
-func (f *File) moveTo(name string) {
-	f.detach()
-	f.addPath(name)
-	f.renote()
-	f.sendAll()
 }
 
 // copyName is a name beside another that says where it comes from. The

@@ -96,28 +96,34 @@ func (c *Cache) resumeLater(_ context.Context, r record) error {
 		c.forgetRecord(r)
 		return nil
 	}
+	path := string(r.Path)
+	copied := r.partial()
+	if copied {
+		r.Base, r.Path = Attr{}, []byte(c.freeName(path, "recovered"))
+	}
 	f, err := c.reopen(r)
 	if err != nil {
 		return err
 	}
 	defer f.release()
-	path := f.path()
-	if r.partial() {
-		f.rebase(Attr{})
-		name := copyName(path, "recovered", c.o.Hostname, 0)
-		for try := 1; c.liveAt(name) != nil; try++ {
-			name = copyName(path, "recovered", c.o.Hostname, try)
-		}
-		f.moveTo(name)
-		c.conflicts.add(Conflict{Kind: "recovered", Path: path, Copy: name})
-		path = name
+	if copied {
+		c.conflicts.add(Conflict{Kind: "recovered", Path: path, Copy: f.path()})
 	}
 	f.mu.Lock()
 	f.queued = true
 	err = f.noteLocked(true)
 	f.mu.Unlock()
-	c.backlog.addStore(f, path)
+	c.backlog.addStore(f, f.path())
 	return err
+}
+
+// freeName is a name for a copy that no file here has.
+func (c *Cache) freeName(path, why string) string {
+	for try := 0; ; try++ {
+		if name := copyName(path, why, c.o.Hostname, try); c.liveAt(name) == nil {
+			return name
+		}
+	}
 }
 
 func (c *Cache) forgetRecord(r record) {

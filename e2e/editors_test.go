@@ -145,3 +145,41 @@ func wantMode(t testing.TB, path string, want os.FileMode) {
 		t.Errorf("%s: mode %v, want %v", path, info.Mode(), want)
 	}
 }
+
+// TestEditorsOffline: they save without the host as well, and it gets what they
+// have saved.
+func TestEditorsOffline(t *testing.T) {
+	srv := scptest.Start(t)
+	m := mountAt(t, srv, mountOptions{})
+	const before, after = "an old line\n", "an new line\n"
+	for i := range edits {
+		mkdir(t, m.path(fmt.Sprint(i)))
+		writeFile(t, m.path(fmt.Sprint(i), "text"), before)
+		wantDir(t, m.path(fmt.Sprint(i)), map[string]string{"text": before})
+	}
+	m.Unmount()
+	m.o.words = []string{"offline"}
+	m.Mount()
+	want := func(i int, e edit, dir string) {
+		t.Helper()
+		files := map[string]string{"text": after}
+		if e.backup != "" {
+			files[e.backup] = before
+		}
+		wantDir(t, dir, files)
+	}
+	for i, e := range edits {
+		t.Run(e.name, func(t *testing.T) {
+			scptest.Need(t, e.program)
+			e.run(t, m.path(fmt.Sprint(i)))
+			want(i, e, m.path(fmt.Sprint(i)))
+		})
+	}
+	m.endUnsent()
+	m.o.words = nil
+	m.Mount()
+	for i, e := range edits {
+		want(i, e, m.there(fmt.Sprint(i)))
+	}
+	m.Unmount()
+}

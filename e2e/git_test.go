@@ -106,3 +106,38 @@ func TestGit(t *testing.T) {
 		t.Errorf("log: %s", said)
 	}
 }
+
+// TestGitOffline: a repository can be worked in without the host, which gets what
+// was committed.
+func TestGitOffline(t *testing.T) {
+	g := newGit(t)
+	srv := scptest.Start(t)
+	m := mountAt(t, srv, mountOptions{})
+	g.in(m.Point, "clone", "-q", g.origin(), "repo")
+	contents(t, m.Point) // what is to be worked with has to be here
+	m.Unmount()
+	m.o.words = []string{"offline"}
+	m.Mount()
+	repo := m.path("repo")
+	g.in(repo, "checkout", "-q", "-b", "topic")
+	writeFile(t, filepath.Join(repo, "dir1/file1"), "changed without the host\n")
+	writeFile(t, filepath.Join(repo, "new"), "new\n")
+	g.in(repo, "rm", "-q", "dir2/file2")
+	g.in(repo, "add", ".")
+	g.in(repo, "commit", "-qm", "offline")
+	g.in(repo, "stash", "list")
+	g.in(repo, "fsck", "--strict")
+	head := g.in(repo, "rev-parse", "HEAD")
+	m.endUnsent()
+	m.o.words = nil
+	m.Mount()
+	m.Unmount()
+	there := m.there("repo")
+	g.in(there, "fsck", "--strict")
+	if got := g.in(there, "rev-parse", "HEAD"); got != head {
+		t.Errorf("the host has the commit %s, want %s", got, head)
+	}
+	if got := g.in(there, "status", "--porcelain"); got != "" {
+		t.Errorf("on the host there is\n%s", got)
+	}
+}

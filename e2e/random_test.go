@@ -54,6 +54,7 @@ var randomCases = []randomCase{
 func TestRandomOperations(t *testing.T) {
 	for _, c := range randomCases {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel() // they wait most of the time
 			srv := scptest.Start(t, c.host...)
 			seeds := c.short
 			if long {

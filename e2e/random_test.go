@@ -28,9 +28,9 @@ type randomCase struct {
 	together bool
 	// The second half of the operations is done without the host.
 	apart bool
-	ops      int // of one seed
-	short    int // seeds of the short form
-	long     int // and of the long one
+	ops   int // of one seed
+	short int // seeds of the short form
+	long  int // and of the long one
 }
 
 var randomCases = []randomCase{

@@ -3,6 +3,7 @@ package cache_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -360,4 +361,22 @@ func TestOfflineNamesConflict(t *testing.T) {
 		t.Errorf("what is gone on the host: %v", err)
 	}
 	w.want("d/empty/not", "empty")
+}
+
+// TestRecoveredInBatches: what an earlier mount has left goes to the host many at
+// a time.
+func TestRecoveredInBatches(t *testing.T) {
+	w := known(t)
+	w.offline()
+	for i := range 100 {
+		w.save(fmt.Sprint("d/new", i), "text")
+	}
+	w.remount()
+	w.sent()
+	if calls := w.fake.Calls(); calls["Store"] > 0 || calls["Batch"] > 3 {
+		t.Errorf("the calls were %v", calls)
+	}
+	for i := range 100 {
+		w.wantThere(fmt.Sprint("d/new", i), "text")
+	}
 }

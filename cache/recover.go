@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"syscall"
 )
 
 // recover takes over what an earlier mount has left: clean contents, inode
-// numbers, and the changes that it did not send. These are sent now. What
-// cannot be sent stays in the log.
+// numbers, and the changes that it did not send, which go into the backlog. They are
+// sent now, if the host can be reached, and else stay in the log.
 func (c *Cache) recover(ctx context.Context) error {
 	logged, err := c.disk.records(c.o.Dir)
 	if err != nil {
@@ -24,26 +24,48 @@ func (c *Cache) recover(ctx context.Context) error {
 	if err := c.disk.load(objects, c.ino); err != nil {
 		return err
 	}
-	for _, r := range logged {
+	for i, r := range logged {
 		if r.Kind != storing {
-			c.again(ctx, r)
-			continue
-		}
-		resume := c.resume
-		if c.Offline() {
-			resume = c.resumeLater
-		}
-		if err := resume(ctx, r); err != nil {
+			c.again(r)
+		} else if superseded(r, logged[i+1:]) {
+			c.forgetRecord(r)
+		} else if err := c.resumeNext(ctx, r); err != nil {
 			c.log.Warn("a file of an earlier mount could not be stored; its contents are kept here",
 				"path", string(r.Path), "dir", c.disk.dir, "object", r.Object, "err", err)
 		}
 	}
+	c.resend(ctx)
 	return nil
 }
 
-// again makes a change that waited when an earlier mount ended. If the host is
-// away it goes on waiting.
-func (c *Cache) again(ctx context.Context, r record) {
+// resend sends what waits, if the host can be reached.
+func (c *Cache) resend(ctx context.Context) {
+	if c.Offline() {
+		return
+	}
+	if err := c.send(ctx, c.backlog.all()); err != nil {
+		c.log.Warn("changes of an earlier mount wait for the host", "count", len(c.backlog.all()), "err", err)
+	}
+}
+
+// superseded tells whether a record is of what was flushed before something newer
+// was, as one of those that follow says: the mount died when both were in the log.
+func superseded(r record, next []record) bool {
+	return r.Flushed && slices.ContainsFunc(next, func(n record) bool {
+		return n.Kind == storing && n.Flushed && n.After && bytes.Equal(n.Path, r.Path)
+	})
+}
+
+// resumeNext is resume, after what another mount has left of the same file.
+func (c *Cache) resumeNext(ctx context.Context, r record) error {
+	if !r.partial() && c.liveAt(string(r.Path)) != nil {
+		c.resend(ctx)
+	}
+	return c.resume(r)
+}
+
+// again has a change wait that waited when an earlier mount ended.
+func (c *Cache) again(r record) {
 	ch := &change{kind: r.Kind, path: string(r.Path), record: r.Object, base: r.Base}
 	ch.doubt.tried = r.Tried
 	for _, t := range r.Temps {
@@ -61,37 +83,12 @@ func (c *Cache) again(ctx context.Context, r record) {
 	}
 	ch.entry = Entry{Target: string(r.Target), Attr: a}
 	c.backlog.add(ch)
-	if c.Offline() {
-		return
-	}
-	if err := c.send(ctx, c.backlog.all()); err != nil {
-		c.log.Warn("a change of an earlier mount waits for the host", "change", string(ch.kind), "path", ch.path, "err", err)
-	}
 }
 
-// resume sends what one record tells of.
-func (c *Cache) resume(ctx context.Context, r record) error {
-	if c.unchanged(r) {
-		c.forgetRecord(r)
-		return nil
-	}
-	f, err := c.reopen(r)
-	if err != nil {
-		return err
-	}
-	defer f.release()
-	leave, err := c.names.share(ctx)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	f.dropTemps(ctx)
-	return f.resend(ctx, r)
-}
-
-// resumeLater puts what one record tells of into the backlog. What was being
-// written over an older version when the mount died becomes a copy, as in resume.
-func (c *Cache) resumeLater(_ context.Context, r record) error {
+// resume has what one record tells of wait to be stored. What a program had closed
+// goes to its name; so does a new file. What was being written over an older
+// version when the mount died becomes a copy beside it.
+func (c *Cache) resume(r record) error {
 	if c.unchanged(r) {
 		c.forgetRecord(r)
 		return nil
@@ -107,6 +104,7 @@ func (c *Cache) resumeLater(_ context.Context, r record) error {
 	}
 	defer f.release()
 	if copied {
+		c.log.Warn("a file was being written when an earlier mount died; what it had becomes a copy", "path", path, "copy", f.path())
 		c.conflicts.add(Conflict{Kind: "recovered", Path: path, Copy: f.path()})
 	}
 	f.mu.Lock()
@@ -177,65 +175,8 @@ func (c *Cache) reopen(r record) (*File, error) {
 	return f, nil
 }
 
-// resend stores a file of an earlier mount. What a program had closed goes
-// to its name; so does a new file. What was being written over an older
-// version when the mount died is kept as a copy beside it.
-func (f *File) resend(ctx context.Context, r record) error {
-	path := f.path()
-	if r.Flushed {
-		if a, ok := f.arrived(ctx, path); ok {
-			return f.stored(path, a, f.sequence())
-		}
-	}
-	if r.partial() {
-		name, err := f.storeAs(ctx, path, "recovered")
-		if err == nil {
-			f.c.log.Warn("a file was being written when an earlier mount died; what it had is stored as a copy", "path", path, "copy", name)
-		}
-		return err
-	}
-	err := f.storeLocked(ctx)
-	if errors.Is(err, syscall.ESTALE) && !f.unsent() {
-		return nil // both were kept, and it was said
-	}
-	return err
-}
-
 func (f *File) sequence() uint64 {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	return f.seq
-}
-
-// arrived tells whether the host has the very contents already: the mount
-// died between the store and the note of it.
-func (f *File) arrived(ctx context.Context, path string) (Attr, bool) {
-	now, err := f.c.remote.Stat(ctx, path)
-	f.mu.RLock()
-	size, base, over := f.attr.Size, f.base, f.over
-	f.mu.RUnlock()
-	if err != nil || !isRegular(now.Attr) || now.Attr.Size != size || sameVersion(now.Attr, base) || sameContents(now.Attr, over) {
-		return Attr{}, false
-	}
-	same := &comparer{f: f}
-	got, err := f.c.remote.Fetch(ctx, path, Attr{}, func(Attr) (io.Writer, error) {
-		*same = comparer{f: f}
-		return same, nil
-	})
-	return got, err == nil && !same.differs
-}
-
-// comparer compares what is written to it with a file's contents.
-type comparer struct {
-	f       *File
-	off     int64
-	differs bool
-}
-
-func (c *comparer) Write(p []byte) (int, error) {
-	ours := make([]byte, len(p))
-	n, _ := c.f.obj.f.ReadAt(ours, c.off)
-	c.differs = c.differs || !bytes.Equal(ours[:n], p)
-	c.off += int64(len(p))
-	return len(p), nil
 }

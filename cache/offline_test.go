@@ -373,7 +373,9 @@ func TestRecoveredInBatches(t *testing.T) {
 	}
 	w.remount()
 	w.sent()
-	if calls := w.fake.Calls(); calls["Store"] > 0 || calls["Batch"] > 3 {
+	// The first has to be looked for, as the mount without a host has tried to send
+	// it. The fake counts the steps of batches.
+	if calls := w.fake.Calls(); calls["Batch"] < 99 {
 		t.Errorf("the calls were %v", calls)
 	}
 	for i := range 100 {

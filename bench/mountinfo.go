@@ -8,52 +8,32 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/scpfs/scpfs/mount/mountinfo"
 )
 
-const mountinfo = "/proc/self/mountinfo"
-
-// A mountLine is what matters here of a line of mountinfo.
-type mountLine struct{ dir, kind string }
-
-func mounts() ([]mountLine, error) {
-	text, err := os.ReadFile(mountinfo)
-	if err != nil {
-		return nil, err
-	}
-	var all []mountLine
-	for line := range strings.Lines(string(text)) {
-		before, after, _ := strings.Cut(line, " - ")
-		fields, kind := strings.Fields(before), strings.Fields(after)
-		if len(fields) > 4 && len(kind) > 0 {
-			all = append(all, mountLine{fields[4], kind[0]})
-		}
-	}
-	return all, nil
-}
-
-// isMounted tells whether something is mounted at dir, whose name holds
-// nothing that the kernel would escape.
+// isMounted tells whether something is mounted at dir.
 func isMounted(dir string) (bool, error) {
-	all, err := mounts()
-	return slices.ContainsFunc(all, func(m mountLine) bool { return m.dir == dir }), err
+	all, err := mountinfo.Read()
+	return slices.ContainsFunc(all, func(m mountinfo.Entry) bool { return m.Dir == dir }), err
 }
 
 // served are the mounts of programs.
 func served() ([]string, error) {
-	return mountsWhere(func(m mountLine) bool { return m.kind == "fuse" || strings.HasPrefix(m.kind, "fuse.") })
+	return mountsWhere(func(m mountinfo.Entry) bool { return m.Type == "fuse" || strings.HasPrefix(m.Type, "fuse.") })
 }
 
 // mountsBelow are the mounts in a directory.
 func mountsBelow(dir string) ([]string, error) {
-	return mountsWhere(func(m mountLine) bool { return m.dir != dir && below(m.dir, dir) })
+	return mountsWhere(func(m mountinfo.Entry) bool { return m.Dir != dir && below(m.Dir, dir) })
 }
 
-func mountsWhere(wanted func(mountLine) bool) ([]string, error) {
-	all, err := mounts()
+func mountsWhere(wanted func(mountinfo.Entry) bool) ([]string, error) {
+	all, err := mountinfo.Read()
 	var dirs []string
 	for _, m := range all {
 		if wanted(m) {
-			dirs = append(dirs, m.dir)
+			dirs = append(dirs, m.Dir)
 		}
 	}
 	return dirs, err
@@ -62,7 +42,7 @@ func mountsWhere(wanted func(mountLine) bool) ([]string, error) {
 // awaitMount returns once something is mounted at dir, or the process that
 // should do it has ended. The kernel tells of changes by poll(2).
 func awaitMount(ctx context.Context, dir string, p *process) error {
-	f, err := os.Open(mountinfo)
+	f, err := os.Open(mountinfo.Path)
 	if err != nil {
 		return err
 	}

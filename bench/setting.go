@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"github.com/scpfs/scpfs/mount/mountinfo"
 )
 
 // revision is raised when a workload changes, so that what was measured before
@@ -101,15 +103,15 @@ func processor() string {
 
 // disk is the kind of file system that a directory lies on.
 func disk(dir string) string {
-	all, err := mounts()
-	best := mountLine{kind: "unknown"}
+	all, err := mountinfo.Read()
+	best := mountinfo.Entry{Type: "unknown"}
 	for _, m := range all {
-		if below(dir, m.dir) && len(m.dir) >= len(best.dir) { // the last of equals is on top
+		if below(dir, m.Dir) && len(m.Dir) >= len(best.Dir) { // the last of equals is on top
 			best = m
 		}
 	}
 	if err != nil {
 		return "unknown"
 	}
-	return best.kind
+	return best.Type
 }

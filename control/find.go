@@ -1,12 +1,15 @@
 package control
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/scpfs/scpfs/mount/mountinfo"
 )
 
 // resolveWithin is how long the directory above a mountpoint may take to say
@@ -93,14 +96,15 @@ func Unregistered(all []Mount) []string {
 // kernelMounts are the mountpoints that the kernel has of this user's scpfs
 // mounts, by its table, which never waits for a file system.
 func kernelMounts() []string {
-	table, err := os.ReadFile("/proc/self/mountinfo")
+	table, err := mountinfo.Read()
 	if err != nil {
 		return nil
 	}
+	user := fmt.Sprint("user_id=", os.Getuid())
 	var dirs []string
-	for line := range strings.Lines(string(table)) {
-		if dir, ok := ownMount(line, os.Getuid()); ok {
-			dirs = append(dirs, dir)
+	for _, e := range table {
+		if e.Type == "fuse.scpfs" && slices.Contains(e.Options, user) {
+			dirs = append(dirs, e.Dir)
 		}
 	}
 	return dirs

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/scpfs/scpfs/mount/mountinfo"
 )
 
 // answerTimeout is how long a directory may take to say what it is. Only one on
@@ -83,9 +85,9 @@ func checkNotOurs(dir string) error {
 	if err != nil {
 		return fmt.Errorf("mountpoint: %w", err)
 	}
-	if e, ok := mountedOn(real); ok && e.fsType == "fuse."+defaultSubtype {
+	if e, ok := mountinfo.On(real); ok && e.Type == "fuse."+defaultSubtype {
 		return fmt.Errorf("%s is already mounted on %s: unmount it first with: fusermount3 -u %s",
-			e.source, dir, shellWord(dir))
+			e.Source, dir, shellWord(dir))
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
+
+	"github.com/scpfs/scpfs/mount/mountinfo"
 )
 
 // Server is a mounted file system at work.
@@ -54,8 +56,8 @@ func (s *Server) attach(dir string, o Options) (fd int, err error) {
 	if fd, err = mountSomehow(s.dir, o); err != nil {
 		return -1, err
 	}
-	if e, ok := mountedOn(s.dir); ok {
-		s.id = e.id
+	if e, ok := mountinfo.On(s.dir); ok {
+		s.id = e.ID
 	}
 	return fd, nil
 }
@@ -141,12 +143,12 @@ func (s *Server) abandon() {
 // mounted tells whether our own mount is still in the table; another one may have
 // been put on the same directory since.
 func (s *Server) mounted() bool {
-	table, err := mountTable()
+	table, err := mountinfo.Read()
 	if err != nil || s.id == "" {
 		return err != nil
 	}
 	for _, e := range table {
-		if e.id == s.id {
+		if e.ID == s.id {
 			return true
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/scpfs/scpfs/mount/mountinfo"
 )
 
 // unmountPatience is how long a busy mount is tried again. Closing the last file is
@@ -77,7 +79,7 @@ func (s *Server) UnmountLazy() error {
 }
 
 func (s *Server) busy() error {
-	return &BusyError{Dir: s.dir, Holders: holders(s.dir), Below: mountedBelow(s.dir)}
+	return &BusyError{Dir: s.dir, Holders: holders(s.dir), Below: mountinfo.Below(s.dir)}
 }
 
 // ended waits for the last answers.

@@ -17,7 +17,14 @@ func TestCachePrivate(t *testing.T) {
 	dir := newDir(t, "")
 	m := mountAt(t, scptest.Start(t), mountOptions{cache: filepath.Join(dir, "sub", "cache")})
 	writeFile(t, m.path("file"), "data\n")
-	err := filepath.WalkDir(filepath.Join(dir, "sub"), func(path string, d fs.DirEntry, err error) error {
+	wantPrivate(t, filepath.Join(dir, "sub"))
+	m.Unmount()
+	wantPrivate(t, filepath.Join(dir, "sub"))
+}
+
+func wantPrivate(t *testing.T, dir string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

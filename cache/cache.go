@@ -38,6 +38,9 @@ type Options struct {
 	// Offline has the remote not asked before [Cache.Online] is called: what
 	// earlier mounts knew is shown, and changes wait as with WriteBack.
 	Offline bool
+	// View names the way in which the remote shows the directory, if there are
+	// several: what a mount of another view knew of names is not shown.
+	View string
 	// Conflict says what is done when a file has been changed here and on
 	// the host. Default: [KeepBoth].
 	Conflict Policy

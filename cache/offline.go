@@ -66,7 +66,7 @@ func (c *Cache) recall() bool {
 			c.tree.learnRoot(h.Root)
 			c.space.recall(h.Space)
 		}
-		err := c.disk.readTree(begin, c.tree.learnSaved)
+		err := c.disk.readTree(c.o.View, begin, c.tree.learnSaved)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			c.log.Warn("what earlier mounts knew of the host cannot be read", "err", err)
 		}

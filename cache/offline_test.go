@@ -198,6 +198,16 @@ func TestSavedTreeIsCarriedOver(t *testing.T) {
 	wantErr(t, "a directory that is gone", err, syscall.ENOENT)
 }
 
+// TestSavedTreeOfAnotherView: what was shown in another way is not shown.
+func TestSavedTreeOfAnotherView(t *testing.T) {
+	w := known(t)
+	w.close()
+	w.o.Offline, w.o.View = true, "another"
+	if _, err := cache.Open(context.Background(), nil, w.o); !errors.Is(err, cache.ErrUnknown) {
+		t.Errorf("open: %v", err)
+	}
+}
+
 // TestSavedTreeDamaged: a damaged file is as good as none.
 func TestSavedTreeDamaged(t *testing.T) {
 	w := known(t)

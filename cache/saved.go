@@ -24,6 +24,7 @@ const treeName = "tree"
 // savedHead is the first value of the file. A savedDir follows for each
 // directory.
 type savedHead struct {
+	View  string // see [Options.View]
 	Root  Entry
 	Space Statfs
 }
@@ -71,7 +72,7 @@ func (c *Cache) savedHead() savedHead {
 	a, _ := c.tree.peek("")
 	c.space.mu.Lock()
 	defer c.space.mu.Unlock()
-	return savedHead{Root: Entry{Attr: a}, Space: c.space.last}
+	return savedHead{View: c.o.View, Root: Entry{Attr: a}, Space: c.space.last}
 }
 
 // recall takes in what an earlier mount has heard.
@@ -108,7 +109,7 @@ func (d *disk) writeTree(t *tree, head savedHead, most int) error {
 			put(s)
 		}
 	}
-	err = d.readTree(func(savedHead) {}, func(s savedDir) {
+	err = d.readTree(head.View, func(savedHead) {}, func(s savedDir) {
 		if t.mayStillBe(s) {
 			put(s)
 		}
@@ -127,8 +128,9 @@ func (d *disk) writeTree(t *tree, head savedHead, most int) error {
 
 var errDamaged = errors.New("a damaged file")
 
-// readTree calls begin, and each with the directories that were written down.
-func (d *disk) readTree(begin func(savedHead), each func(savedDir)) error {
+// readTree calls begin, and each with the directories that were written down, if
+// that was of the same view.
+func (d *disk) readTree(view string, begin func(savedHead), each func(savedDir)) error {
 	f, err := d.root.Open(treeName)
 	if err != nil {
 		return err
@@ -138,7 +140,7 @@ func (d *disk) readTree(begin func(savedHead), each func(savedDir)) error {
 	if err != nil {
 		return err
 	}
-	return decodeTree(bufio.NewReaderSize(io.NewSectionReader(f, 0, size), 256<<10), begin, each)
+	return decodeTree(bufio.NewReaderSize(io.NewSectionReader(f, 0, size), 256<<10), view, begin, each)
 }
 
 // checkedSize is the size of what the checksum at the end of a file is of.
@@ -165,11 +167,14 @@ func checkedSize(f *os.File) (int64, error) {
 	return size, nil
 }
 
-func decodeTree(r io.Reader, begin func(savedHead), each func(savedDir)) error {
+func decodeTree(r io.Reader, view string, begin func(savedHead), each func(savedDir)) error {
 	dec := gob.NewDecoder(r)
 	var head savedHead
 	if err := dec.Decode(&head); err != nil {
 		return fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	if head.View != view {
+		return os.ErrNotExist
 	}
 	begin(head)
 	for {

@@ -25,7 +25,7 @@ func FuzzDecodeTree(f *testing.F) {
 	f.Add(b.Bytes()[:b.Len()-5])
 	f.Fuzz(func(t *testing.T, text []byte) {
 		tree := newTree(100)
-		_ = decodeTree(bytes.NewReader(text), func(h savedHead) { tree.learnRoot(h.Root) }, func(s savedDir) {
+		_ = decodeTree(bytes.NewReader(text), "", func(h savedHead) { tree.learnRoot(h.Root) }, func(s savedDir) {
 			if s.Path != "" && !validPath(s.Path) {
 				t.Errorf("the path %q", s.Path)
 			}

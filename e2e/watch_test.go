@@ -6,10 +6,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/scpfs/scpfs/scpio/scptest"
 )
@@ -61,6 +63,31 @@ func TestWatchForeignChanges(t *testing.T) {
 			}
 			m.Unmount()
 			waitUntil(t, "nothing is left on the host", func() bool { return len(watching(m.Remote)) == 0 })
+		})
+	}
+}
+
+// TestWatchDelay tells how long it takes until a change on the host is seen here.
+func TestWatchDelay(t *testing.T) {
+	for _, host := range watchHosts {
+		t.Run(host.name, func(t *testing.T) {
+			m := mountAt(t, host.start(t), mountOptions{words: watchWords})
+			writeFile(t, m.there("file"), "0")
+			wantFile(t, m.path("file"), "0")
+			var took []time.Duration
+			for i := range 9 {
+				text := strings.Repeat("x", i+1)
+				time.Sleep(time.Duration(i) * 150 * time.Millisecond) // not in step with those who look each second
+				began := time.Now()
+				writeFile(t, m.there("file"), text)
+				waitUntil(t, "a change", func() bool { return readFile(t, m.path("file")) == text })
+				took = append(took, time.Since(began))
+			}
+			slices.Sort(took)
+			t.Logf("the median is %v, the longest %v", took[len(took)/2], took[len(took)-1])
+			if took[len(took)/2] > patience/4 {
+				t.Errorf("it takes %v", took)
+			}
 		})
 	}
 }

@@ -39,9 +39,18 @@ func cacheOptions(cfg config, ssh *sshdial.Config, host facts, log *slog.Logger)
 		Conflict: policies[cfg.Conflict], WriteBack: cfg.WriteBack,
 		UID: host.UID, GID: host.GID, Groups: host.Groups,
 		Watched:  cfg.Watch,
+		View:     viewOf(cfg),
 		Hostname: hostname,
 		Logger:   log,
 	}, nil
+}
+
+// viewOf tells mounts apart that show the same directory in other ways.
+func viewOf(cfg config) string {
+	if cfg.FollowSymlinks {
+		return "symbolic links followed"
+	}
+	return ""
 }
 
 var policies = map[string]cache.Policy{

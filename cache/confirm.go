@@ -28,7 +28,12 @@ func (f *File) confirm(ctx context.Context, path string) error {
 	was, err := f.c.stat(ctx, other)
 	switch {
 	case err == nil && idOf(was.Attr) == idOf(is.Attr):
-		return nil // two names of one file
+		if linked(was.Attr) && linked(is.Attr) {
+			return nil // two names of one file
+		}
+		// The inode went from one to the other between the two questions.
+		f.c.tree.expire(path)
+		return syscall.ESTALE
 	case err != nil && !isGone(err):
 		return err
 	case f.otherName(path) != other:

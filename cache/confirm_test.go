@@ -6,6 +6,8 @@ import (
 	"os"
 	"syscall"
 	"testing"
+
+	"github.com/scpfs/scpfs/cache/cachetest"
 )
 
 // The host has moved a file elsewhere, or used its inode again, and put
@@ -54,4 +56,28 @@ func open(t *testing.T, w *world, path string, ino uint64) {
 	h, err := w.Open(context.Background(), path, ino, os.O_RDWR)
 	w.make(err)
 	t.Cleanup(h.Release)
+}
+
+// TestInodeMovesBetweenQuestions: the host gives the inode of one name to the
+// other just between the two questions that are to tell them apart.
+func TestInodeMovesBetweenQuestions(t *testing.T) {
+	w := newWorld(t)
+	w.put("f", "one")
+	f := w.lookup("f").Attr.Ino
+	open(t, w, "f", f)
+	w.make(os.Rename(w.path("f"), w.path("g")))
+	w.host.On(cachetest.Hook{Method: "Stat", Path: "g", Times: 1, After: func(err error) error {
+		w.make(os.Rename(w.path("g"), w.path("f")))
+		w.put("g", "two")
+		return err
+	}})
+	if h, err := w.Open(context.Background(), "g", f, os.O_RDWR); !errors.Is(err, syscall.ESTALE) {
+		t.Errorf("opened g: %v", err)
+		if err == nil {
+			h.Release()
+		}
+	}
+	w.save("g", "saved")
+	w.wantThere("g", "saved")
+	w.wantThere("f", "one")
 }

@@ -79,7 +79,7 @@ func testCancelStore(t *testing.T, r *remote) {
 }
 
 // cancelling is contents that cancel their own store when they are read from
-// an offset on.
+// an offset on, and end there: what is under way by then may arrive whole.
 type cancelling struct {
 	at     int64
 	cancel func()
@@ -88,6 +88,7 @@ type cancelling struct {
 func (c cancelling) ReadAt(p []byte, off int64) (int, error) {
 	if off >= c.at {
 		c.cancel()
+		return 0, context.Canceled
 	}
 	return len(p), nil
 }

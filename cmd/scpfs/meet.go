@@ -31,7 +31,7 @@ func (s *session) facts() facts {
 // meet connects to the host. If that is not wanted, or the host cannot be reached
 // and was before, what was known of it has to do: offline says why then.
 func (s *session) meet(ctx context.Context, cfg config, ssh *sshdial.Config) (known facts, offline, err error) {
-	file := filepath.Join(cacheDir(cfg), "known", hostID(ssh, "as given: "+cfg.Dir))
+	file := factsFile(cfg, ssh)
 	if cfg.Offline {
 		if known, err = loadFacts(file); err != nil {
 			return facts{}, nil, cache.ErrUnknown
@@ -39,11 +39,7 @@ func (s *session) meet(ctx context.Context, cfg config, ssh *sshdial.Config) (kn
 		return known, errors.New("as it was asked for"), nil
 	}
 	if err = s.client.Connect(ctx); err == nil {
-		known = s.facts()
-		if err := known.save(file); err != nil {
-			s.log.Warn("this directory cannot be mounted while the host cannot be reached", "err", err)
-		}
-		return known, nil, nil
+		return s.facts(), nil, nil
 	}
 	offline, err = explain(cfg, err), explain(cfg, err)
 	if !unreachable(ctx, s.client.State().Err) {
@@ -63,6 +59,18 @@ func unreachable(ctx context.Context, err error) bool {
 		Permanent() bool
 	}](err)
 	return err != nil && ctx.Err() == nil && !(ok && p.Permanent())
+}
+
+// factsFile is where the facts are kept of a directory as it was asked for.
+func factsFile(cfg config, ssh *sshdial.Config) string {
+	return filepath.Join(cacheDir(cfg), "known", hostID(ssh, "as given: "+cfg.Dir))
+}
+
+// keep keeps the facts of a directory that was reached.
+func (s *session) keep(known facts, file string) {
+	if err := known.save(file); err != nil {
+		s.log.Warn("this directory cannot be mounted while the host cannot be reached", "err", err)
+	}
 }
 
 func loadFacts(file string) (facts, error) {

@@ -93,7 +93,9 @@ func start(ctx context.Context, cfg config, log *slog.Logger) (*session, error) 
 	} else if err != nil {
 		return s, fmt.Errorf("open the cache in %s: %w", o.Dir, err)
 	}
-	if offline != nil {
+	if offline == nil {
+		s.keep(known, factsFile(cfg, dialer.Config()))
+	} else {
 		log.Warn("mounted offline: what is known here is shown, and changes wait for the host", "why", offline)
 	}
 	s.listen(cfg)

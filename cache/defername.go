@@ -78,26 +78,6 @@ func (f *File) follows() {
 	f.place = 0
 }
 
-// rmdirLater removes a directory that is known to be empty. It reports whether
-// that can wait.
-func (c *Cache) rmdirLater(ctx context.Context, path string) (bool, error) {
-	if !c.apart() || !c.defers(path) {
-		return false, nil
-	}
-	e, err := c.entry(ctx, path)
-	if err != nil || !isDir(e.Attr) {
-		return false, err
-	}
-	entries, err := c.Readdir(ctx, path)
-	switch {
-	case err != nil:
-		return false, err
-	case len(entries) > 0:
-		return false, syscall.ENOTEMPTY
-	}
-	return true, c.postpone(&change{kind: unmaking, path: path, base: e.Attr})
-}
-
 // settleRename waits until the host has a name that a file is to get there.
 func (b *backlog) settleRename(ctx context.Context, path string) error {
 	return b.wait(ctx, func(ch *change) bool { return ch.kind == renaming && ch.to == path })

@@ -144,10 +144,11 @@ func (f *File) promiseCopyLocked() error {
 	}
 	f.dropKeptLocked()
 	f.kept = &kept{o, f.attr, f.seq, f.c.backlog.number()}
-	f.place, f.queued = 0, true
+	f.place = 0
 	if err := f.noteKeptLocked(); err != nil {
 		return err
 	}
+	f.queued = true
 	if f.writers > 0 {
 		return f.noteLocked(false) // it may have more since
 	}

@@ -412,14 +412,16 @@ func (c *Cache) unlinkOpen(ctx context.Context, f *File, path string) error {
 			return c.failed(err, path)
 		}
 	}
-	over := f.overAttr()
+	// In the log before the record of the file leaves it.
+	if over, d := f.overAttr(), f.takeDoubt(); base.Ino == 0 && (over.Ino != 0 || d.any()) {
+		if err := c.postpone(&change{kind: removing, path: path, base: over, doubt: d}); err != nil {
+			return err
+		}
+	}
 	c.changed(path)
 	c.tree.remove(path)
 	c.unname(path)
 	c.lost(ctx, f, base)
-	if d := f.takeDoubt(); base.Ino == 0 && (over.Ino != 0 || d.any()) {
-		return c.postpone(&change{kind: removing, path: path, base: over, doubt: d})
-	}
 	return nil
 }
 
@@ -471,36 +473,4 @@ func (c *Cache) remains(ctx context.Context, f *File, base Attr) bool {
 		c.unname(name)
 	}
 	return false
-}
-
-// Rmdir removes an empty directory.
-func (c *Cache) Rmdir(ctx context.Context, path string) error {
-	for _, f := range c.liveIn(path) {
-		if _, ours := f.authority(); ours {
-			return syscall.ENOTEMPTY
-		}
-	}
-	if done, err := c.rmdirLater(ctx, path); done || err != nil {
-		return err
-	}
-	if err := c.backlog.settle(ctx, path); err != nil {
-		return err
-	}
-	stay := c.leave(c.tree.last(path))
-	if err := c.remote.Rmdir(ctx, path); err != nil {
-		stay()
-		return c.failed(err, path)
-	}
-	c.changed(path)
-	c.tree.remove(path)
-	c.relink(path, Attr{Mode: syscall.S_IFDIR}, -1)
-	return nil
-}
-
-// relink counts a name that came, by 1, or went, by -1, in its directory's
-// links.
-func (c *Cache) relink(path string, a Attr, by int) {
-	if dir, _ := split(path); isDir(a) {
-		c.backlog.relink(dir, by)
-	}
 }

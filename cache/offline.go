@@ -28,14 +28,13 @@ func (c *Cache) Offline() bool { return c.offline.Load() }
 
 // openOffline has an earlier mount tell what there is.
 func (c *Cache) openOffline() error {
-	if !c.recall() {
+	c.recall()
+	a, ok := c.tree.peek("")
+	if !ok {
 		return ErrUnknown
 	}
-	if a, ok := c.tree.peek(""); ok {
-		c.ino = newInodes(a.Dev)
-		return nil
-	}
-	return ErrUnknown
+	c.ino = newInodes(a.Dev)
+	return nil
 }
 
 // Online says that the host can be reached from now on. It hears of the changes
@@ -58,9 +57,8 @@ func (c *Cache) Online(ctx context.Context) error {
 	return nil
 }
 
-// recall takes in what earlier mounts have written down, once. It reports
-// whether there was anything.
-func (c *Cache) recall() bool {
+// recall takes in what earlier mounts have written down, once.
+func (c *Cache) recall() {
 	c.recalled.Do(func() {
 		begin := func(h savedHead) {
 			c.tree.learnRoot(h.Root)
@@ -71,8 +69,6 @@ func (c *Cache) recall() bool {
 			c.log.Warn("what earlier mounts knew of the host cannot be read", "err", err)
 		}
 	})
-	_, ok := c.tree.peek("")
-	return ok
 }
 
 // remembered is what was last heard of a name, however long ago.
@@ -108,21 +104,6 @@ func (c *Cache) orRemembered(path string, e Entry, err error) (Entry, error) {
 		return Entry{}, fmt.Errorf("%w, as far as is known: %w", syscall.ENOENT, err)
 	}
 	return e, err
-}
-
-// lastEntry is last with the target of a link.
-func (t *tree) lastEntry(path string) (Entry, knowledge) {
-	a, k := t.last(path)
-	if k != known {
-		return Entry{}, k
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	_, n, name := t.findLocked(path)
-	if n == nil {
-		return Entry{}, unknown
-	}
-	return Entry{Name: name, Target: n.target(), Attr: a}, known
 }
 
 // lastList gives all entries that a directory was ever known to have, if it was

@@ -31,16 +31,22 @@ func (t *tree) lookup(path string, since, gone time.Time) (Entry, knowledge) {
 
 // last is what was last learned of a path, however old.
 func (t *tree) last(path string) (Attr, knowledge) {
+	e, k := t.lastEntry(path)
+	return e.Attr, k
+}
+
+// lastEntry is last with the target of a link.
+func (t *tree) lastEntry(path string) (Entry, knowledge) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	dir, n, _ := t.findLocked(path)
+	dir, n, name := t.findLocked(path)
 	switch {
 	case n != nil && n.ino != 0:
-		return n.attr(), known
+		return Entry{Name: name, Target: n.target(), Attr: n.attr()}, known
 	case n == nil && dir != nil && dir.full() != 0:
-		return Attr{}, absent
+		return Entry{}, absent
 	}
-	return Attr{}, unknown
+	return Entry{}, unknown
 }
 
 // peek is the attributes that were last learned of a path.

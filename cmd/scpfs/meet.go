@@ -41,12 +41,9 @@ func (s *session) meet(ctx context.Context, cfg config, ssh *sshdial.Config) (kn
 	if err = s.client.Connect(ctx); err == nil {
 		return s.facts(), nil, nil
 	}
-	offline, err = explain(cfg, err), explain(cfg, err)
-	if !unreachable(ctx, s.client.State().Err) {
-		return facts{}, nil, err
-	}
-	if known, loaded := loadFacts(file); loaded == nil {
-		return known, offline, nil
+	err = explain(cfg, err)
+	if known, loaded := loadFacts(file); loaded == nil && unreachable(ctx, s.client.State().Err) {
+		return known, err, nil
 	}
 	return facts{}, nil, err
 }

@@ -192,10 +192,16 @@ sub still {
 	return $s && index($s->{version}, $want) == 0;
 }
 
+# same FILE FILE: whether it is one file, with the same contents.
+sub same {
+	my ($one, $other) = @_;
+	return !grep { $one->{$_} ne $other->{$_} } qw(ino size m);
+}
+
 # put TMP TARGET NEW OLD: has an upload and the file that it replaces swap their
 # names, and looks at what was replaced: if that is not what was compared it
-# was changed in between, and gets its name back. Who replaced ours meanwhile
-# keeps his under a name beside it.
+# was changed in between, and gets its name back. Who replaced ours meanwhile, or
+# wrote to it, keeps his under a name beside it.
 sub put {
 	my ($tmp, $target, $new, $old) = @_;
 	unless (rename2($tmp, $target, 2)) {
@@ -203,13 +209,13 @@ sub put {
 		return $! == 22 && rename($tmp, $target) ? f($target) : failed($tmp); # EINVAL: this file system cannot
 	}
 	my $was = st($tmp);
-	if ($was && !grep { $was->{$_} ne $old->{$_} } qw(ino size m)) {
+	if ($was && same($was, $old)) {
 		unlink $tmp;
 		return f($target);
 	}
 	rename2($tmp, $target, 2) or rename2($tmp, $target, 1);
 	$was = st($tmp);
-	rename2($tmp, "$target.conflict-" . ($tmp =~ /([^\/]*)\z/)[0], 1) if $was && $was->{ino} != $new->{ino};
+	rename2($tmp, "$target.conflict-" . ($tmp =~ /([^\/-]*)\z/)[0], 1) if $was && !same($was, $new);
 	return conflict($tmp, $target);
 }
 

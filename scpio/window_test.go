@@ -46,22 +46,25 @@ func TestStoreWindow(t *testing.T) {
 			others.Wait()
 			c.judge(t)
 			t.Logf("%d stores, %d of them refused, among %d versions", stores, conflicts, c.count)
-			if names := r.names(t); strings.Contains(names, ".scpfs-") {
-				t.Errorf("left behind: %s", names)
+			for _, name := range strings.Fields(r.names(t)) {
+				if strings.HasPrefix(name, ".scpfs-") {
+					t.Errorf("left behind: %s", name)
+				}
 			}
 		})
 	}
 }
 
 // slowSwap makes a host whose helper takes its time between the comparison and
-// the rename, so that others come in between.
+// the rename, and before it swaps back, so that others come in between.
 func slowSwap(t *testing.T) scptest.Option {
 	t.Helper()
 	perl := scptest.Need(t, "perl")[0]
 	env, dir := farm(t)
 	script := `#!/bin/sh
 [ "$1" = -e ] || exec ` + perl + ` "$@"
-source=$(printf %s "$2" | sed 's/unless (rename2(/select undef, undef, undef, 0.01; &/')
+pause='select undef, undef, undef, 0.01;'
+source=$(printf %s "$2" | sed "s/unless (rename2(/$pause &/; s/rename2(.*) or rename2(/$pause &/")
 [ "$source" != "$2" ] || exit 1
 shift 2
 exec ` + perl + ` -e "$source" "$@"

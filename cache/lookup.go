@@ -86,7 +86,7 @@ func (c *Cache) byListing(ctx context.Context, path string) (Entry, knowledge, e
 	}
 	e, ok := find(entries, name)
 	switch {
-	case ok && linked(e.Attr): // it may be older than a change of ours under another name
+	case ok && (linked(e.Attr) || isDir(e.Attr)): // it may be older than a change of ours under another name, or in it
 		return e, stale, nil
 	case ok:
 		return e, known, nil

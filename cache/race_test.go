@@ -150,3 +150,17 @@ func TestDirectoryTimesAfterOurChange(t *testing.T) {
 		t.Error("the time of the directory is the one before the file was made in it")
 	}
 }
+
+// Nor is what a listing says of a directory in it that we have changed since:
+// it is another listing that such a change makes old.
+func TestDirectoryInListingOlderThanOurChange(t *testing.T) {
+	w := newWorld(t)
+	w.mkdir("d")
+	w.late("", func() {
+		_, err := w.Mkdir(t.Context(), "d/new", 0o755)
+		w.make(err)
+	})
+	if got, want := w.lookup("d").Attr.Nlink, uint32(3); got != want {
+		t.Errorf("it has %d links, want %d", got, want)
+	}
+}

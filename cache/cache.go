@@ -100,6 +100,7 @@ type Cache struct {
 	root   prompt[Entry]
 	uses   *uses
 	notice atomic.Pointer[func(Notice)]
+	users  atomic.Pointer[func(uint64) bool]
 	// backlog are the changes that wait.
 	backlog  *backlog
 	offline  atomic.Bool

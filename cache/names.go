@@ -69,14 +69,14 @@ func (c *Cache) created(path string, flags int, mode uint32, base Attr) (*Handle
 	return h, nil
 }
 
-// newNumber is the inode number of a file that we have made just now. An open
-// file that has it must have lost its inode on the host.
+// newNumber is the inode number of a file that we have made just now. A file
+// that is open with it, or in use otherwise, must have lost its inode on the host.
 func (c *Cache) newNumber(a Attr) uint64 {
 	if a.Ino == 0 {
 		return c.ino.fresh()
 	}
 	n := c.ino.number(idOf(a))
-	if c.byNumber(n) != nil {
+	if c.byNumber(n) != nil || c.inUse(n) {
 		c.ino.gone(n)
 		n = c.ino.number(idOf(a))
 	}

@@ -48,14 +48,19 @@ func given(d *time.Duration, otherwise time.Duration) time.Duration {
 // shown are those of the attributes that the kernel itself goes by.
 type shown struct{ size, mtime int64 }
 
+func shownOf(a cache.Attr) shown { return shown{a.Size, a.Mtime} }
+
 // told remembers which attributes the kernel was given last.
-func (n *Node) told(a cache.Attr) { n.shown.Store(&shown{a.Size, a.Mtime}) }
+func (n *Node) told(a cache.Attr) {
+	s := shownOf(a)
+	n.shown.Store(&s)
+}
 
 // correct has the kernel forget attributes that are not those of what was
 // opened: it would not read beyond the size that it knows. No lock of the
 // kernel is needed for that, so it can be done while it waits for an answer.
 func (n *Node) correct(a cache.Attr) {
-	if was := n.shown.Load(); was == nil || *was != (shown{a.Size, a.Mtime}) {
+	if was := n.shown.Load(); was == nil || *was != shownOf(a) {
 		n.NotifyContent(-1, 0)
 	}
 }

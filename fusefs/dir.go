@@ -132,7 +132,9 @@ func (d *dirHandle) Lookup(ctx context.Context, name string, out *fuse.EntryOut)
 	}
 	i := d.next - 3
 	if i >= 0 && i < len(d.entries) && d.entries[i].Name == name && !d.n.fs.cache.Changed(d.path, name, d.stamp) {
-		return d.n.node(ctx, path.Join(d.path, name), d.entries[i].Attr, out), 0
+		if a, err := d.n.distinct(ctx, name, d.entries[i].Attr); err == nil {
+			return d.n.node(ctx, path.Join(d.path, name), a, out), 0
+		}
 	}
 	return d.n.Lookup(ctx, name, out)
 }

@@ -57,6 +57,8 @@ type FS struct {
 	lend  lending
 	tells notifier
 
+	numbers numbers
+
 	mu    sync.Mutex                        // guards stale
 	stale *simplelru.LRU[uint32, time.Time] // threads that were answered ESTALE, and when
 }
@@ -72,6 +74,7 @@ func New(c *cache.Cache, o Options) *FS {
 	f.tells.f = f
 	f.lend.refused.Store(!o.Direct)
 	c.OnNotice(f.tells.add)
+	c.InUseBy(func(ino uint64) bool { return f.numbers.has(ino) != nil })
 	return f
 }
 

@@ -87,6 +87,9 @@ func (n *Node) node(ctx context.Context, path string, a cache.Attr, out *fuse.En
 	child.remember(a)
 	child.present(path, a, out)
 	inode := n.NewInode(ctx, child, stable(a))
+	if !inode.IsDir() {
+		n.fs.numbers.enter(child)
+	}
 	inode.Operations().(*Node).told(a)
 	return inode
 }
@@ -118,7 +121,11 @@ func (n *Node) Lookup(ctx context.Context, name string, out *fuse.EntryOut) (*fs
 	if e.Attr.Mode&syscall.S_IFMT != syscall.S_IFDIR { // who walks asks for each directory
 		n.fs.plus.looked()
 	}
-	return n.node(ctx, path, e.Attr, out), 0
+	a, err := n.distinct(ctx, name, e.Attr)
+	if err != nil {
+		return nil, n.fs.errno("lookup", path, err)
+	}
+	return n.node(ctx, path, a, out), 0
 }
 
 // Getattr gives the attributes of a file, open or not.
@@ -239,4 +246,7 @@ func (n *Node) Readlink(ctx context.Context) ([]byte, syscall.Errno) {
 }
 
 // OnForget tells the cache that the kernel has forgotten the node.
-func (n *Node) OnForget() { n.fs.cache.Forget(n.ino()) }
+func (n *Node) OnForget() {
+	n.fs.numbers.forget(n)
+	n.fs.cache.Forget(n.ino())
+}

@@ -1,0 +1,82 @@
+package e2e_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/scpfs/scpfs/scpio/scptest"
+)
+
+// TestInodeNumberGivenAway has the host remove a file that is believed here, and
+// give its inode number to another one, which is looked up here. Who opens the first
+// name does not get the other file.
+func TestInodeNumberGivenAway(t *testing.T) {
+	m := mountAt(t, scptest.Start(t), mountOptions{words: []string{"cache_timeout=3"}})
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.WriteFile(m.there("other"), []byte("old"), 0o644))
+	_, err := os.Stat(m.path("other"))
+	must(err)
+	old := time.Now().Add(3 * time.Second)
+	time.Sleep(1500 * time.Millisecond)
+	must(os.WriteFile(m.path("first"), []byte("first"), 0o644))
+	giveInode(t, m.there(), "first", "other")
+	time.Sleep(time.Until(old))
+	_, err = os.Stat(m.path("other"))
+	must(err)
+
+	f, err := os.OpenFile(m.path("first"), os.O_WRONLY, 0)
+	if err == nil { // it may be said to be there still
+		f.WriteString("written to the first")
+		f.Close()
+	} else if !errors.Is(err, syscall.ENOENT) {
+		t.Error(err)
+	}
+	if got, err := os.ReadFile(m.there("other")); err != nil || string(got) != "the other" {
+		t.Errorf("the other file on the host has %q, %v", got, err)
+	}
+	if got, err := os.ReadFile(m.path("other")); err != nil || string(got) != "the other" {
+		t.Errorf("the other file has %q, %v", got, err)
+	}
+}
+
+// giveInode removes one file in a directory and gives its inode number to a new
+// one, which takes the place of another.
+func giveInode(t *testing.T, dir, from, to string) {
+	t.Helper()
+	st, err := os.Stat(filepath.Join(dir, from))
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := st.Sys().(*syscall.Stat_t).Ino
+	if err := os.Remove(filepath.Join(dir, from)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 1000 {
+		name := filepath.Join(dir, fmt.Sprint("new", i))
+		if err := os.WriteFile(name, []byte("the other"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		st, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st.Sys().(*syscall.Stat_t).Ino != was {
+			continue
+		}
+		if err := os.Rename(name, filepath.Join(dir, to)); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	t.Skip("this file system does not give inode numbers again")
+}

@@ -82,6 +82,7 @@ type contest struct {
 	mu    sync.Mutex // guards the fields below
 	count int
 	based map[string]string // of each version that was there, the one that it replaced
+	read  []string          // by who wrote over them, be that where it may
 }
 
 func (c *contest) version() string {
@@ -137,7 +138,7 @@ func (c *contest) replace() error {
 }
 
 // overwrite writes to it in place. If it is another file just after that, the
-// write may have come too late.
+// write may have come too late; or in time, if the file is put back.
 func (c *contest) overwrite() error {
 	f, err := os.OpenFile(c.r.path("file"), os.O_RDWR, 0)
 	if err != nil {
@@ -152,6 +153,9 @@ func (c *contest) overwrite() error {
 	if _, err := f.WriteAt([]byte(next), 0); err != nil {
 		return err
 	}
+	c.mu.Lock()
+	c.read = append(c.read, string(was))
+	c.mu.Unlock()
 	st, err := f.Stat()
 	if err != nil {
 		return err
@@ -172,6 +176,9 @@ func (c *contest) judge(t *testing.T) {
 		}
 	}
 	for _, was := range c.based {
+		known[was] = true
+	}
+	for _, was := range c.read {
 		known[was] = true
 	}
 	lost := 0

@@ -133,6 +133,7 @@ func TestConflict(t *testing.T) {
 		{"fail", syscall.ESTALE, "theirs\n", 0},
 	} {
 		t.Run(tt.policy, func(t *testing.T) {
+			t.Parallel()
 			m := mountAt(t, srv, mountOptions{words: []string{"conflict=" + tt.policy}})
 			writeFile(t, m.path("file"), "the first\n")
 			f, err := os.OpenFile(m.path("file"), os.O_WRONLY|os.O_TRUNC, 0)

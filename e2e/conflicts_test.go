@@ -61,6 +61,7 @@ func (m *mounted) wantBoth(name, want string) {
 // TestResolveCopies: keep-both leaves a copy, which is listed, also by the next
 // mount, until somebody decides.
 func TestResolveCopies(t *testing.T) {
+	t.Parallel()
 	m := mountAt(t, scptest.Start(t), mountOptions{background: true})
 	for _, keep := range []string{"local", "remote", "both"} {
 		m.conflict(keep)
@@ -131,8 +132,9 @@ func TestResolveStuck(t *testing.T) {
 // TestGiveUp: a change that cannot be sent is given up by a person alone, and
 // its contents stay.
 func TestGiveUp(t *testing.T) {
+	t.Parallel()
 	srv := scptest.Start(t)
-	m := mountAt(t, srv, mountOptions{})
+	m := mountAt(t, srv, mountOptions{words: []string{"timeout=5"}})
 	writeFile(t, m.path("f"), "old")
 	srv.Stop()
 	if err := os.WriteFile(m.path("f"), []byte("new"), 0o644); err == nil {

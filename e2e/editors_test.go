@@ -149,6 +149,7 @@ func wantMode(t testing.TB, path string, want os.FileMode) {
 // TestEditorsOffline: they save without the host as well, and it gets what they
 // have saved.
 func TestEditorsOffline(t *testing.T) {
+	t.Parallel()
 	srv := scptest.Start(t)
 	m := mountAt(t, srv, mountOptions{})
 	const before, after = "an old line\n", "an new line\n"

@@ -22,6 +22,7 @@ import (
 // the file at the end or in a conflict copy, or whoever replaced it had read
 // it.
 func TestForeignEdits(t *testing.T) {
+	t.Parallel()
 	srv := scptest.Start(t)
 	remote := newDir(t, srv.Home)
 	seed, files := seedsFor(t, 1)[0], 40

@@ -110,6 +110,7 @@ func TestGit(t *testing.T) {
 // TestGitOffline: a repository can be worked in without the host, which gets what
 // was committed.
 func TestGitOffline(t *testing.T) {
+	t.Parallel()
 	g := newGit(t)
 	srv := scptest.Start(t)
 	m := mountAt(t, srv, mountOptions{})

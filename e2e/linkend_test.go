@@ -23,6 +23,7 @@ func TestEndOfSilentHost(t *testing.T) {
 		{"SIGTERM in use", true, func(m *mounted) error { return syscall.Kill(m.Pid(), syscall.SIGTERM) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			m, link, _ := linked(t, mountOptions{words: []string{"timeout=2"}})
 			first, second := unsentFile(t, m, "first"), unsentFile(t, m, "second")
 			defer first.Close()

@@ -130,6 +130,7 @@ func waitsInFuse(group int) bool {
 // they may wait, with an error of the link; what was written is kept, and on
 // the host once it answers.
 func TestSilentDeadline(t *testing.T) {
+	t.Parallel()
 	const limit = 2 * time.Second
 	m, link, _ := linked(t, mountOptions{words: []string{"timeout=2", "cache_timeout=0"}})
 	writeFile(t, m.there("file"), "data\n")
@@ -198,6 +199,7 @@ func TestReaderOfCutLink(t *testing.T) {
 // TestStoppedProgram: a mount whose process was stopped for longer than
 // everything that it waits for goes on as if nothing had been.
 func TestStoppedProgram(t *testing.T) {
+	t.Parallel()
 	m, _, _ := linked(t, mountOptions{words: []string{"timeout=2", "cache_timeout=0"}})
 	writeFile(t, m.there("file"), "data\n")
 	wantFile(t, m.path("file"), "data\n")
@@ -241,6 +243,7 @@ func TestAddressChanged(t *testing.T) {
 // TestServerRestarted: a server that goes and comes back is no error for who
 // reads meanwhile, and who writes.
 func TestServerRestarted(t *testing.T) {
+	t.Parallel()
 	srv := scptest.Start(t)
 	m := mountAt(t, srv, mountOptions{words: []string{"timeout=60", "cache_timeout=0"}})
 	writeFile(t, m.there("file"), "data\n")
@@ -263,6 +266,7 @@ func TestServerRestarted(t *testing.T) {
 // is the wrong one, a person is told, what is cached can be read, and when ours
 // is back all goes on.
 func TestOtherHostKey(t *testing.T) {
+	t.Parallel()
 	m, link, srv := linked(t, mountOptions{words: []string{"timeout=5", "cache_timeout=3600"}})
 	writeAged(t, m.there("cached"), "cached\n")
 	writeFile(t, m.there("other"), "other\n")

@@ -41,6 +41,7 @@ func hostileNames() []string {
 func TestHostileNames(t *testing.T) {
 	for _, host := range hosts {
 		t.Run(host.name, func(t *testing.T) {
+			t.Parallel()
 			m := mountAt(t, scptest.Start(t, host.options...), mountOptions{})
 			names := hostileNames()
 			for i, name := range names {

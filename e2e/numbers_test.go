@@ -16,6 +16,7 @@ import (
 // give its inode number to another one, which is looked up here. Who opens the first
 // name does not get the other file.
 func TestInodeNumberGivenAway(t *testing.T) {
+	t.Parallel()
 	m := mountAt(t, scptest.Start(t), mountOptions{words: []string{"cache_timeout=3"}})
 	must := func(err error) {
 		t.Helper()

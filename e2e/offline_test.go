@@ -47,6 +47,7 @@ func wantTree(t *testing.T, m *mounted) {
 // TestHostCannotBeReached: what is here can be read while the host is away, long
 // after it is believed, and the rest fails at once with the error of the link.
 func TestHostCannotBeReached(t *testing.T) {
+	t.Parallel()
 	srv := scptest.Start(t)
 	m := mountAt(t, srv, mountOptions{words: []string{"timeout=2", "cache_timeout=0"}})
 	lookAt(t, m)
@@ -121,6 +122,7 @@ func endOffline(t *testing.T, m *mounted) {
 func TestMountOffline(t *testing.T) {
 	for name, words := range map[string][]string{"by itself": nil, "asked for": {"offline"}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			srv := scptest.Start(t)
 			m := mountAt(t, srv, mountOptions{})
 			lookAt(t, m)

@@ -50,8 +50,9 @@ func TestStatus(t *testing.T) {
 // TestStatusOfUnsent: what the host does not have is named, with the reason and
 // the place of the contents, until it is sent.
 func TestStatusOfUnsent(t *testing.T) {
+	t.Parallel()
 	srv := scptest.Start(t)
-	m := mountAt(t, srv, mountOptions{})
+	m := mountAt(t, srv, mountOptions{words: []string{"timeout=5"}})
 	name := "a\x1b[31mb\nc"
 	writeFile(t, m.path(name), "old")
 	srv.Stop()
@@ -89,8 +90,9 @@ func TestStatusOfUnsent(t *testing.T) {
 // TestStatusOfTheKilled: a mount that was killed is told from one that lives,
 // without looking at it; the next mount takes the place of its socket.
 func TestStatusOfTheKilled(t *testing.T) {
+	t.Parallel()
 	srv := scptest.Start(t)
-	m := mountAt(t, srv, mountOptions{})
+	m := mountAt(t, srv, mountOptions{words: []string{"timeout=5"}})
 	writeFile(t, m.path("f"), "old")
 	srv.Stop()
 	if err := os.WriteFile(m.path("f"), []byte("new"), 0o644); err == nil {
@@ -121,6 +123,7 @@ func TestStatusOfTheKilled(t *testing.T) {
 
 // TestStatusOfTheStopped: a mount that does not answer is said not to.
 func TestStatusOfTheStopped(t *testing.T) {
+	t.Parallel()
 	m := mountAt(t, scptest.Start(t), mountOptions{})
 	if err := syscall.Kill(m.Pid(), syscall.SIGSTOP); err != nil {
 		t.Fatal(err)

@@ -31,6 +31,7 @@ var tortureCases = []tortureCase{
 // on how many mounts at a time by SCPFS_TORTURE_LANES. SCPFS_SEED repeats what is
 // done, though not the moments at which it happens.
 func TestTorture(t *testing.T) {
+	t.Parallel()
 	program := scpfs
 	if long {
 		program = buildPlain(t) // faults come faster

@@ -164,6 +164,7 @@ func TestTailFollows(t *testing.T) {
 		{"WithoutInotify", watchWords, 5000, []string{"---disable-inotify", "-f"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			m := mountAt(t, scptest.Start(t), mountOptions{words: tt.words})
 			writeAged(t, m.there("log"), strings.Repeat("an old line\n", tt.size/12))
 			if tt.size > 1_000_000 && tt.name == "WatchedLarge" {

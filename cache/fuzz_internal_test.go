@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/crc32"
-	"reflect"
 	"strings"
 	"testing"
 )
@@ -91,8 +90,13 @@ func FuzzDecodeRecord(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := decodeRecord(encode(again)); err != nil || !reflect.DeepEqual(got, r) {
-			t.Errorf("%+v became %+v, %v", r, got, err)
+		got, err := decodeRecord(encode(again))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// An empty list may become none.
+		if third, err := json.Marshal(got); err != nil || !bytes.Equal(third, again) {
+			t.Errorf("%s became %s, %v", again, third, err)
 		}
 	})
 }

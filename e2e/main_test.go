@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -39,6 +40,12 @@ func buildAndRun(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	goCache, err := exec.Command("go", "env", "GOCACHE").Output()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "go env:", err)
+		return 1
+	}
+	os.Setenv("GOCACHE", strings.TrimSpace(string(goCache))) // which would be below XDG_CACHE_HOME
 	// Where mounts say that they are: not among those of who runs the tests.
 	for _, name := range []string{"XDG_RUNTIME_DIR", "XDG_CACHE_HOME"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {

@@ -10,13 +10,13 @@ import (
 // doubt is about a new file that was sent to the host, which did not answer: it
 // may have the file. That goes with the file to its next store, but stays behind
 // when the file gets another name, or none: then what the host may have under the
-// old one has to go.
+// old one has to go. It may be about nothing but uploads that are not complete.
 type doubt struct {
 	tried []trial  // what it may be
 	temps []string // of these uploads
 }
 
-func (d doubt) any() bool { return len(d.tried) > 0 }
+func (d doubt) any() bool { return len(d.tried)+len(d.temps) > 0 }
 
 // takeDoubt is what may be under the name of a file that the host is not known
 // to have. The file itself knows of it no more.
@@ -32,16 +32,22 @@ func (f *File) takeDoubt() doubt {
 }
 
 // inherit takes in that a file takes the place of another, of which the host may
-// have more than is known.
+// have more than is known. That is in the log before the record of the other
+// leaves it.
 func (f *File) inherit(from *File) {
 	if from == nil {
 		return
 	}
-	if d := from.takeDoubt(); d.any() {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.tried = append(f.tried, d.tried...)
+	d := from.takeDoubt()
+	d.temps = from.takeTemps()
+	if !d.any() {
+		return
 	}
+	f.mu.Lock()
+	f.tried = append(f.tried, d.tried...)
+	f.temps = append(f.temps, d.temps...)
+	f.mu.Unlock()
+	f.renote()
 }
 
 // ascertain asks the host whether it has a file whose store was not answered.

@@ -448,7 +448,7 @@ func (c *Cache) lost(ctx context.Context, f *File, base Attr) {
 	}
 	if f.path() == "" {
 		c.ino.gone(f.ino)
-		f.dropTemps(ctx)
+		f.abandonTemps(ctx)
 		c.backlog.dropStore(f)
 		f.mu.Lock()
 		f.abandonLocked()

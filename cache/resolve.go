@@ -157,7 +157,7 @@ func (c *Cache) resolveUnsent(ctx context.Context, f *File, keep Keep) (saved st
 	case KeepOurs:
 		err = f.overrule(ctx, name)
 	case KeepTheirs:
-		f.dropTemps(ctx)
+		f.abandonTemps(ctx)
 		return f.giveUp()
 	default:
 		err = f.keepBoth(ctx, name)

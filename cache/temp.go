@@ -65,6 +65,29 @@ func (f *File) dropTemps(ctx context.Context) error {
 	return nil
 }
 
+// abandonTemps is dropTemps for a file that is not stored any more: what the
+// host cannot be told now waits in the log.
+func (f *File) abandonTemps(ctx context.Context) {
+	if err := f.dropTemps(ctx); !away(err) {
+		return
+	}
+	for _, t := range f.takeTemps() {
+		if err := f.c.postpone(&change{kind: removing, path: t, doubt: doubt{temps: []string{t}}}); err != nil {
+			f.c.log.Warn("the rest of an upload may stay on the host", "path", t, "err", err)
+		}
+	}
+}
+
+// takeTemps are the names of uploads that failed, of which somebody else takes
+// care from now on.
+func (f *File) takeTemps() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	temps := f.temps
+	f.temps = nil
+	return temps
+}
+
 // moveTemps takes in that a directory was renamed.
 func (f *File) moveTemps(place func(string) (string, bool)) {
 	f.mu.Lock()

@@ -2,9 +2,11 @@ package cache_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -354,6 +356,69 @@ func TestStrayOfLostAnswer(t *testing.T) {
 					w.wantNames("", "new")
 					w.wantThere("new", "text")
 				}
+			})
+		}
+	}
+}
+
+// cutOff is a host whose connection breaks in the middle of each store, and of
+// each removal of what that has left.
+type cutOff struct {
+	cache.Remote
+	w    *world
+	good atomic.Bool
+	left atomic.Int32
+}
+
+func (h *cutOff) Store(ctx context.Context, path string, u cache.Upload) (cache.Attr, error) {
+	if h.good.Load() {
+		return h.Remote.Store(ctx, path, u)
+	}
+	h.left.Add(1)
+	return cache.Attr{}, errors.Join(syscall.ENOTCONN, os.WriteFile(h.w.path(u.Temp), []byte("ha"), 0o600))
+}
+
+func (h *cutOff) Batch(ctx context.Context, steps []cache.Step, done func(int, cache.Attr, error)) error {
+	if h.good.Load() {
+		return h.Remote.Batch(ctx, steps, done)
+	}
+	return syscall.ENOTCONN
+}
+
+func (h *cutOff) Discard(ctx context.Context, temp string) error {
+	if h.good.Load() {
+		return h.Remote.Discard(ctx, temp)
+	}
+	return syscall.ENOTCONN
+}
+
+// TestRestOfStoreThatIsNotRepeated: what a store that was cut off has left on the
+// host is removed, also if the file is replaced or removed here before it is
+// stored again; by the next mount, if this one dies.
+func TestRestOfStoreThatIsNotRepeated(t *testing.T) {
+	for name, do := range map[string]func(w *world) error{
+		"replaced": func(w *world) error { return w.Rename(context.Background(), "other", "file", 0) },
+		"removed":  func(w *world) error { return w.Unlink(context.Background(), "file") },
+	} {
+		for _, remount := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, " ", remount), func(t *testing.T) {
+				w := newWorld(t, func(o *cache.Options) { o.WriteBack = true })
+				w.put("file", "old")
+				host := &cutOff{Remote: w.host.Remote, w: w}
+				w.host.Remote = host
+				w.want("file", "old")
+				w.save("file", "new")
+				w.eventually("a store was cut off", func() bool { return host.left.Load() > 0 })
+				if name == "replaced" {
+					w.save("other", "text")
+				}
+				w.eventually(name, func() bool { return do(w) == nil }) // not before the host is known to be away
+				if remount {
+					w.remount()
+				}
+				host.good.Store(true)
+				w.sent()
+				w.wantNames("", map[string][]string{"replaced": {"file"}}[name]...)
 			})
 		}
 	}

@@ -67,8 +67,8 @@ func (c *changes) pair() (change, error) {
 
 // ours tells whether our own words come next.
 func (c *changes) ours() bool {
-	next, _ := c.r.Peek(len(c.marker))
-	return string(next) == c.marker
+	next, _ := c.r.Peek(len(c.marker) + 1)
+	return string(next) == c.marker+"\x00"
 }
 
 // cleanDir takes the slash off that inotifywait puts behind a directory.

@@ -52,8 +52,8 @@ func FuzzMatchGlob(f *testing.F) {
 	f.Add("a*b?c*", "aXXbYcZ")
 	f.Add("", "")
 	f.Fuzz(func(t *testing.T, pattern, name string) {
-		if len(pattern)+len(name) > 24 {
-			return
+		if len(pattern)+len(name) > 24 || strings.Count(pattern, "*") > 4 {
+			return // the plain definition takes too long
 		}
 		if got, want := matchGlob(pattern, name), slowGlob(pattern, name); got != want {
 			t.Errorf("%q on %q: got %v, want %v", pattern, name, got, want)

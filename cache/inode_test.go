@@ -128,3 +128,28 @@ func TestInodeGivenToAnother(t *testing.T) {
 	w.wantThere("f", "the new f")
 	w.wantThere(w.only("f.conflict-here-"), "ours")
 }
+
+// TestSeparate: two names that had one inode number get two, unless the host says
+// that they are links.
+func TestSeparate(t *testing.T) {
+	for _, links := range []bool{false, true} {
+		t.Run(fmt.Sprint(links), func(t *testing.T) {
+			w := newWorld(t)
+			w.put("one", "")
+			w.put("other", "")
+			ino := w.lookup("one").Attr.Ino
+			if links {
+				w.make(os.Link(w.path("one"), w.path("third")))
+			}
+			w.put("other", "longer now")
+			a, err := w.Separate(t.Context(), "one", "other", ino)
+			w.make(err)
+			if again := w.lookup("one").Attr.Ino; a.Ino != again || (a.Ino == ino) != links {
+				t.Errorf("the number was %d, is %d, and then %d", ino, a.Ino, again)
+			}
+			if got := w.lookup("other").Attr.Size; got != int64(len("longer now")) {
+				t.Errorf("the other name is believed: it has %d bytes", got)
+			}
+		})
+	}
+}

@@ -26,13 +26,13 @@ func (c *Cache) Doubt(path string) {
 
 // Separate says that two names cannot be of one file, though path was found with
 // the inode number that other was returned with. Neither is believed any longer; and
-// if the host says again that path has the number, it has another one here from
-// now on. It returns the attributes of path.
+// if the host says again that path has the number, and no second link, it has another
+// one here from now on. It returns the attributes of path.
 func (c *Cache) Separate(ctx context.Context, path, other string, ino uint64) (Attr, error) {
 	c.tree.expire(path)
 	c.Doubt(other)
 	e, err := c.Lookup(ctx, path)
-	if err != nil || e.Attr.Ino != ino {
+	if err != nil || e.Attr.Ino != ino || linked(e.Attr) {
 		return e.Attr, err
 	}
 	if f := c.byNumber(ino); f != nil && f.opened() {

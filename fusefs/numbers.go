@@ -76,9 +76,11 @@ func (n *Node) distinct(ctx context.Context, name string, a cache.Attr) (cache.A
 	}
 	mine, ok1 := n.path()
 	other, ok2 := dir.Operations().(*Node).path()
-	if shown := old.shown.Load(); !ok1 || !ok2 || shown == nil {
+	shown := old.shown.Load()
+	switch {
+	case !ok1 || !ok2 || shown == nil:
 		return a, nil
-	} else if *shown == shownOf(a) {
+	case *shown == shownOf(a):
 		n.fs.cache.Doubt(path.Join(other, was))
 		return a, nil
 	}

@@ -2,6 +2,7 @@ package fusefs
 
 import (
 	"context"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -112,13 +113,14 @@ func (f *FS) list(ctx context.Context, path string) ([]cache.Entry, cache.Names,
 	return entries, cache.Names{}, nil
 }
 
-// Seekdir goes to an offset that an entry had. The beginning takes a new
-// snapshot, as rewinddir(3) does.
+// Seekdir goes to an offset that an entry had, perhaps in a snapshot of another
+// handle, before this one has any: the kernel reads its copy of that as far as it
+// still has it. The beginning takes a new snapshot, as rewinddir(3) does.
 func (d *dirHandle) Seekdir(ctx context.Context, off uint64) syscall.Errno {
 	if off == 0 {
 		d.read = false
 	}
-	d.next = int(min(off, uint64(len(d.entries)+2)))
+	d.next = int(min(off, math.MaxInt32))
 	return 0
 }
 

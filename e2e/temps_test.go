@@ -16,7 +16,6 @@ import (
 // mount stores the files and removes what was left of the uploads; those of
 // the other mount, which is still at it, stay.
 func TestTempsOfTheDead(t *testing.T) {
-	t.Parallel()
 	srv := scptest.Start(t)
 	slow := scptest.NewLink(t, srv.Addr, scptest.LinkOptions{Bandwidth: 2 << 20})
 	dying := mountAt(t, srv.Via(t, slow), mountOptions{})

@@ -235,7 +235,7 @@ func (b *backlog) report() []Pending {
 	defer b.mu.Unlock()
 	var all []Pending
 	for _, ch := range b.waiting {
-		if ch.kind != storing && !validTemp(ch.path) { // the rest of an upload is nobody's change
+		if ch.kind != storing && !ch.restOnly() {
 			all = append(all, Pending{Path: ch.path, Change: string(ch.kind), Since: ch.since, Err: b.lost})
 		}
 	}

@@ -219,6 +219,7 @@ func (c *Cache) renameLater(ctx context.Context, from, to string, flags uint32) 
 	}
 	if d := src.takeDoubt(); d.any() {
 		if err := c.postpone(&change{kind: removing, path: from, doubt: d}); err != nil {
+			src.giveBack(d)
 			return false, err
 		}
 	}

@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"errors"
-	"slices"
 	"syscall"
 )
 
@@ -26,9 +25,16 @@ func (f *File) takeDoubt() doubt {
 	if f.base.Ino != 0 || len(f.tried) == 0 {
 		return doubt{}
 	}
-	d := doubt{slices.Clone(f.tried), slices.Clone(f.temps)}
-	f.tried = nil
+	d := doubt{f.tried, f.temps}
+	f.tried, f.temps = nil, nil
 	return d
+}
+
+// giveBack has a file take care of a doubt, with its next store.
+func (f *File) giveBack(d doubt) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tried, f.temps = append(d.tried, f.tried...), append(d.temps, f.temps...)
 }
 
 // inherit takes in that a file takes the place of another, of which the host may
@@ -39,15 +45,11 @@ func (f *File) inherit(from *File) {
 		return
 	}
 	d := from.takeDoubt()
-	d.temps = from.takeTemps()
-	if !d.any() {
-		return
+	d.temps = append(d.temps, from.takeTemps()...)
+	if d.any() {
+		f.giveBack(d)
+		f.renote()
 	}
-	f.mu.Lock()
-	f.tried = append(f.tried, d.tried...)
-	f.temps = append(f.temps, d.temps...)
-	f.mu.Unlock()
-	f.renote()
 }
 
 // ascertain asks the host whether it has a file whose store was not answered.
@@ -59,9 +61,7 @@ func (f *File) ascertain(ctx context.Context, path string) error {
 	now, err := f.c.stray(ctx, path, d)
 	switch {
 	case err != nil:
-		f.mu.Lock()
-		f.tried = d.tried
-		f.mu.Unlock()
+		f.giveBack(d)
 	case now.Ino != 0:
 		f.rebase(now)
 	}
@@ -76,6 +76,9 @@ func (c *Cache) stray(ctx context.Context, path string, d doubt) (Attr, error) {
 			return Attr{}, err
 		}
 	}
+	if len(d.tried) == 0 {
+		return Attr{}, nil
+	}
 	now, err := c.remote.Stat(ctx, path)
 	switch {
 	case isGone(err):
@@ -86,6 +89,12 @@ func (c *Cache) stray(ctx context.Context, path string, d doubt) (Attr, error) {
 		return Attr{}, nil
 	}
 	return now.Attr, nil
+}
+
+// restOnly tells whether a change is about nothing but the rest of uploads, which
+// is no change that anybody has made.
+func (ch *change) restOnly() bool {
+	return ch.base.Ino == 0 && len(ch.doubt.tried) == 0 && len(ch.doubt.temps) > 0
 }
 
 // removeStray removes what a doubt is about, if it is there. It reports whether

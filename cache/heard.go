@@ -164,8 +164,7 @@ func (c *Cache) check(ctx context.Context, path string) {
 			return
 		}
 	}
-	c.tree.expire(path)
-	c.tell(Notice{Path: path})
+	c.Doubt(path)
 }
 
 // found takes in what the host has under a name, or that it has none. It reports

@@ -415,6 +415,7 @@ func (c *Cache) unlinkOpen(ctx context.Context, f *File, path string) error {
 	// In the log before the record of the file leaves it.
 	if over, d := f.overAttr(), f.takeDoubt(); base.Ino == 0 && (over.Ino != 0 || d.any()) {
 		if err := c.postpone(&change{kind: removing, path: path, base: over, doubt: d}); err != nil {
+			f.giveBack(d)
 			return err
 		}
 	}

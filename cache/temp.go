@@ -71,10 +71,12 @@ func (f *File) abandonTemps(ctx context.Context) {
 	if err := f.dropTemps(ctx); !away(err) {
 		return
 	}
-	for _, t := range f.takeTemps() {
-		if err := f.c.postpone(&change{kind: removing, path: t, doubt: doubt{temps: []string{t}}}); err != nil {
-			f.c.log.Warn("the rest of an upload may stay on the host", "path", t, "err", err)
-		}
+	temps := f.takeTemps()
+	if len(temps) == 0 {
+		return
+	}
+	if err := f.c.postpone(&change{kind: removing, path: temps[0], doubt: doubt{temps: temps}}); err != nil {
+		f.c.log.Warn("the rest of an upload may stay on the host", "path", temps[0], "err", err)
 	}
 }
 

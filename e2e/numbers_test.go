@@ -79,5 +79,5 @@ func giveInode(t *testing.T, dir, from, to string) {
 		}
 		return
 	}
-	t.Skip("this file system does not give inode numbers again")
+	scptest.Missing(t, "ext4", "the file system of temporary files does not give inode numbers again")
 }

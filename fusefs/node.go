@@ -88,9 +88,9 @@ func (n *Node) node(ctx context.Context, path string, a cache.Attr, out *fuse.En
 	child.present(path, a, out)
 	inode := n.NewInode(ctx, child, stable(a))
 	if !inode.IsDir() {
-		n.fs.numbers.enter(child)
+		child = n.fs.numbers.enter(child, n.GetChild(path[strings.LastIndexByte(path, '/')+1:]))
 	}
-	inode.Operations().(*Node).told(a)
+	child.told(a)
 	return inode
 }
 

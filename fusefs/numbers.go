@@ -6,6 +6,8 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/hanwen/go-fuse/v2/fs"
+
 	"github.com/scpfs/scpfs/cache"
 )
 
@@ -18,17 +20,22 @@ type numbers struct {
 	nodes map[uint64]*Node // the first with each number that has a name
 }
 
-// enter takes a node in, unless there is one with its number that has a name:
-// that is the one that go-fuse keeps.
-func (t *numbers) enter(n *Node) {
+// enter takes in what was found under a name, and gives the node that go-fuse
+// keeps of it: the one that it has for the number already, perhaps under this name.
+func (t *numbers) enter(found *Node, at *fs.Inode) *Node {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if old := t.nodes[found.ino()]; named(old) {
+		return old
+	}
+	if at != nil && at.StableAttr() == found.StableAttr() {
+		found = at.Operations().(*Node)
+	}
 	if t.nodes == nil {
 		t.nodes = map[uint64]*Node{}
 	}
-	if !named(t.nodes[n.ino()]) {
-		t.nodes[n.ino()] = n
-	}
+	t.nodes[found.ino()] = found
+	return found
 }
 
 // forget says that the kernel no longer knows a node.

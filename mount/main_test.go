@@ -167,12 +167,16 @@ func unmount(t *testing.T, dir, how string) {
 	}
 }
 
-// needRoot skips what an ordinary user cannot do.
+// needRoot skips what an ordinary user cannot do, or fails it in CI.
 func needRoot(t *testing.T) {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("needs root")
+	if os.Geteuid() == 0 {
+		return
 	}
+	if os.Getenv("CI") != "" {
+		t.Fatal("CI has to run as root")
+	}
+	t.Skip("needs root")
 }
 
 // mountLine is the last line of the mount table for dir, or nothing.

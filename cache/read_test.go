@@ -136,6 +136,22 @@ func TestForeignChangeIsSeenAtOnceWithoutTimeouts(t *testing.T) {
 	w.lookup("g")
 }
 
+func TestForeignChangeIsSeenAfterTheTimeout(t *testing.T) {
+	const believed = 300 * time.Millisecond
+	w := newWorld(t, timeouts(believed))
+	w.put("f", "old")
+	w.want("f", "old")
+	w.replace("f", "newer text")
+	w.put("new", "")
+	time.Sleep(believed) // the very thing
+	w.want("f", "newer text")
+	w.lookup("new")
+	w.make(os.Remove(w.path("f")))
+	time.Sleep(believed)
+	_, err := w.Lookup(t.Context(), "f")
+	wantErr(t, "what was removed", err, syscall.ENOENT)
+}
+
 // Another file has taken the name: the kernel looks it up again.
 func TestOpenOfWhatWasReplaced(t *testing.T) {
 	w := newWorld(t, timeouts(0))

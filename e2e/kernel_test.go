@@ -18,11 +18,28 @@ import (
 var request = regexp.MustCompile(`rx \d+: ([A-Z]+) `)
 
 // requests lists what the kernel has asked so far. The mount must log it (-d).
+// The log comes through a pipe: it is read up to a request that is always made.
 func (m *mounted) requests() []string {
-	var all []string
-	for _, r := range request.FindAllStringSubmatch(m.program.said(), -1) {
-		all = append(all, r[1])
+	m.t.Helper()
+	logged := func() (all []string, marks int) {
+		for _, r := range request.FindAllStringSubmatch(m.program.said(), -1) {
+			all = append(all, r[1])
+			if r[1] == "STATFS" {
+				marks++
+			}
+		}
+		return all, marks
 	}
+	_, before := logged()
+	if err := syscall.Statfs(m.Point, new(syscall.Statfs_t)); err != nil {
+		m.t.Fatal(err)
+	}
+	var all []string
+	waitUntil(m.t, "the log has the last request", func() bool {
+		var marks int
+		all, marks = logged()
+		return marks > before
+	})
 	return all
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/scpfs/scpfs/cache"
@@ -198,6 +199,42 @@ func TestSavedTreeIsCarriedOver(t *testing.T) {
 	wantErr(t, "a directory that is gone", err, syscall.ENOENT)
 }
 
+// TestSavedTreeOfACrash: what was known some minutes before a mount died is
+// known to the next.
+func TestSavedTreeOfACrash(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := known(t)
+		if len(w.savedTrees()) > 0 {
+			t.Fatal("a tree was written at once")
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		saved := w.savedTrees()
+		if len(saved) != 1 {
+			t.Fatalf("there are %d trees, want 1", len(saved))
+		}
+		b, err := os.ReadFile(saved[0])
+		w.make(err)
+		w.put("d/later", "not known when it was written")
+		w.make(os.Remove(w.path("file")))
+		time.Sleep(2 * time.Hour)
+		w.entries("d")
+		w.entries("")
+		w.close()
+		w.make(os.WriteFile(saved[0], b, 0o600)) // as if it had not come to the end
+		w.offline()
+		w.wantKnown()
+	})
+}
+
+// savedTrees are the files that the names of the host are written to.
+func (w *world) savedTrees() []string {
+	w.t.Helper()
+	files, err := filepath.Glob(filepath.Join(w.o.Dir, "*", "tree"))
+	w.make(err)
+	return files
+}
+
 // TestSavedTreeOfAnotherView: what was shown in another way is not shown.
 func TestSavedTreeOfAnotherView(t *testing.T) {
 	w := known(t)
@@ -212,8 +249,7 @@ func TestSavedTreeOfAnotherView(t *testing.T) {
 func TestSavedTreeDamaged(t *testing.T) {
 	w := known(t)
 	w.close()
-	files, err := filepath.Glob(filepath.Join(w.o.Dir, "*", "tree"))
-	w.make(err)
+	files := w.savedTrees()
 	b, err := os.ReadFile(files[0])
 	w.make(err)
 	for i := 0; i < len(b); i += 1 + len(b)/50 {

@@ -232,10 +232,14 @@ func cutBatch(t *testing.T, srv *scptest.Server, d scptest.Direction) {
 	}
 }
 
-// scpInstead makes a host whose scp is a script that may run $scp.
-func scpInstead(t *testing.T, script string) scptest.Option {
+// scpInstead makes a host whose scp is a script that may run $scp, and that lacks
+// programs.
+func scpInstead(t *testing.T, script string, lacks ...string) scptest.Option {
 	t.Helper()
 	env, dir := farm(t)
+	for _, name := range lacks {
+		check(t, os.Remove(filepath.Join(dir, name)))
+	}
 	real, err := filepath.EvalSymlinks(filepath.Join(dir, "scp"))
 	check(t, err)
 	check(t, os.Remove(filepath.Join(dir, "scp")))
@@ -277,7 +281,7 @@ printf '\0'
 head -c 50 >/dev/null
 printf '\001scp: 1: No space left on device\n'
 exit 1
-`)), scpio.Options{})
+`, "perl")), scpio.Options{})
 	steps := []scpio.Step{{Op: "mkdir", Path: "d", Mode: 0o755}}
 	for i := range 6 {
 		steps = append(steps, storing(fmt.Sprint("d/", i), "contents", scpio.Attr{}))

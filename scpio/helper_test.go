@@ -2,6 +2,7 @@ package scpio_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -55,6 +56,65 @@ func TestHelper(t *testing.T) {
 	if got := r.names(t); got != "file" {
 		t.Errorf("left are %s", got)
 	}
+}
+
+// TestHelperTakes has a host with perl whose scp is no sink: small files need
+// none. What is in the way of an upload's name goes, and nothing is written
+// through it.
+func TestHelperTakes(t *testing.T) {
+	scptest.Need(t, "perl")
+	r := newRemote(t, scptest.Start(t, scpInstead(t, `
+case $* in *-t*) exit 1;; esac
+exec $scp "$@"
+`)), scpio.Options{Shells: 1})
+	var have scpio.Attr
+	for _, text := range []string{"", "x", "\x00E\n", "C0644 3 evil\nabc\x00E\n", noise(128 << 10)} {
+		a, err := r.store(t.Context(), "file", text, have)
+		check(t, err)
+		if got := r.read(t, "file"); got != text || !same(a, r.stat(t, "file")) {
+			t.Errorf("there are %d bytes, want %d; told %+v", len(got), len(text), a)
+		}
+		have = a
+	}
+	r.write(t, "victim", "of a link")
+	for name, make := range map[string]string{
+		"a rest": "echo rest >%s; chmod 0 %[1]s", "a link": "ln -s victim %s", "a link to nothing": "ln -s nothing %s",
+	} {
+		u := storing("file", name, have).Upload
+		u.Temp = ".scpfs-test"
+		r.onHost(t, fmt.Sprintf("cd %s && "+make, r.dir, u.Temp))
+		a, err := r.Store(t.Context(), "file", u)
+		check(t, err)
+		if got := r.read(t, "file"); got != name || r.read(t, "victim") != "of a link" {
+			t.Errorf("with %s in the way: there is %q, and %q", name, got, r.read(t, "victim"))
+		}
+		have = a
+	}
+	if got := r.names(t); got != "file victim" {
+		t.Errorf("left are %s", got)
+	}
+}
+
+// TestHelperRefuses: what the helper cannot take is an error that says why, leaves
+// nothing, and is not the end of the client.
+func TestHelperRefuses(t *testing.T) {
+	needRoot(t)
+	scptest.Need(t, "perl")
+	r := newRemote(t, scptest.Start(t), scpio.Options{})
+	r.onHost(t, "mount -t tmpfs -o size=64k none "+r.dir)
+	t.Cleanup(func() { r.onHost(t, "umount "+r.dir) })
+	_, err := r.store(t.Context(), "file", noise(100<<10), scpio.Attr{})
+	wantErrno(t, "store on a full disk", err, syscall.ENOSPC)
+	_, err = r.store(t.Context(), "dir/file", "x", scpio.Attr{})
+	wantErrno(t, "store in no directory", err, syscall.ENOENT)
+	a, err := r.store(t.Context(), "file", "x", scpio.Attr{})
+	check(t, err)
+	_, err = r.store(t.Context(), "file/file", "x", scpio.Attr{})
+	wantErrno(t, "store below a file", err, syscall.ENOTDIR)
+	if !same(a, r.stat(t, "file")) {
+		t.Errorf("told %+v, there is %+v", a, r.stat(t, "file"))
+	}
+	r.onHost(t, fmt.Sprintf("cd %s && [ $(ls -A | wc -l) = 1 ]", r.dir))
 }
 
 // TestHelperKilled ends the helper under a client that goes on.

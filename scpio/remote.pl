@@ -29,8 +29,9 @@ if ($check) {
 	exit !($s && $s->{ino} == $l[1] && $s->{mode} == $l[2] && $s->{dev} == $l[0] && $s->{ms} == $l[9]);
 }
 
-# The shell. Of the pipes, the second of which says that something is done, it
-# knows by their numbers, which have one digit.
+# The shell, whose input is ours. Of the pipes, the second of which says that
+# something is done, it knows by their numbers, which have one digit.
+open my $input, '<&', \*STDIN or exit 1;
 $^F = 99;
 pipe my $pipe, my $to or exit 1;
 pipe my $done, my $back or exit 1;
@@ -51,9 +52,8 @@ fcntl $back, 2, 1; # F_SETFD, FD_CLOEXEC
 open STDIN, '<&', $pipe;
 close $pipe;
 $SIG{TERM} = sub { $ended = 1; kill TERM => $shell, $source || () };
-$SIG{PIPE} = sub { };
-binmode STDIN;
-binmode STDOUT;
+$SIG{PIPE} = $SIG{XFSZ} = sub { };
+binmode $_ for *STDIN, *STDOUT, $input;
 $/ = "\0";
 $| = 1;
 $out = '';
@@ -92,7 +92,12 @@ sub rename2 { my ($from, $to, $flags) = @_; return syscall($renameat2, $here, $f
 sub touch {
 	my ($path, @times) = @_;
 	my @stamps = map { stamp($_) } @times;
-	return if @stamps != 4;
+	return @stamps == 4 && utimens($path, @stamps);
+}
+
+# utimens PATH ATIME NS MTIME NS: utimensat(2), without following a link.
+sub utimens {
+	my ($path, @stamps) = @_;
 	my $b = pack 'q4', @stamps;
 	return syscall($utimensat, $here, $path, $b, 0x100) == 0;
 }
@@ -158,15 +163,15 @@ sub source {
 	return $? ? 1 : 0;
 }
 
-# piece FILE SIZE: writes so many bytes of a file, and tells whether it has them.
+# piece FROM TO SIZE: copies so many bytes, and tells whether it has them all.
 sub piece {
-	my ($file, $left) = @_;
+	my ($from, $to, $left) = @_;
 	while ($left > 0 && !$ended) {
-		my $n = sysread $file, my $bytes, $left < 1 << 18 ? $left : 1 << 18;
+		my $n = sysread $from, my $bytes, $left < 1 << 18 ? $left : 1 << 18;
 		next if !defined $n && $! == 4; # EINTR
 		return unless $n;
 		for (my $done = 0; $done < $n; ) {
-			my $m = syswrite STDOUT, $bytes, $n - $done, $done;
+			my $m = syswrite $to, $bytes, $n - $done, $done;
 			next if !defined $m && $! == 4;
 			return unless $m;
 			$done += $m;
@@ -174,6 +179,54 @@ sub piece {
 		$left -= $n;
 	}
 	return $left == 0;
+}
+
+# small PATH STATE: the source, as "scp -f" is one, of a small file. Whether it is sent:
+# else nothing is.
+sub small {
+	my ($path, $s) = @_;
+	my $bytes = '';
+	return if $s->{size} > 1 << 18;
+	sysopen my $file, $path, 04000 or return; # O_NONBLOCK: it may be a FIFO by now
+	return unless -f $file;
+	binmode $file;
+	while (length $bytes < $s->{size}) {
+		sysread $file, $bytes, $s->{size} - length $bytes, length $bytes or return;
+	}
+	printf "C%04o %d x\n", $s->{mode} & 07777, length $bytes;
+	print $bytes, "\0";
+	return 1;
+}
+
+# line: a line of the shell's input, and no byte more.
+sub line {
+	my $line = '';
+	while ($line !~ /\n\z/ && length $line < 8192 && !$ended) {
+		my $n = sysread $input, $line, 1, length $line;
+		next if !defined $n && $! == 4; # EINTR
+		return '' unless $n;
+	}
+	return $line;
+}
+
+# take PATH: the sink, as "scp -p -t" is one, of a single file that comes by the
+# shell's input, from a sender who does not wait for replies. Whether it has it all;
+# else nothing is left, and the error is why.
+sub take {
+	my ($path) = @_;
+	my ($ms, $mu, $as, $au) = line() =~ /^T(\d+) (\d+) (\d+) (\d+)\n\z/ or return;
+	my ($mode, $size) = line() =~ /^C([0-7]{4}) (\d+) .+\n\z/s or return;
+	my $file;
+	my $new = sub { sysopen $file, $path, 0301, oct($mode) & 0777 }; # O_WRONLY|O_CREAT|O_EXCL
+	$new->() or $! == 17 && unlink($path) && $new->() or return;
+	binmode $file;
+	$! = 0; # the end of the input is no error
+	return 1 if piece($input, $file, $size) && line() eq "\0E\n" && close($file) && !$ended
+		&& utimens($path, $as, $au * 1000, $ms, $mu * 1000);
+	my $why = $!;
+	unlink $path;
+	$! = $why;
+	return;
 }
 
 # conflict TMP TARGET: the end of a store that met a foreign change.
@@ -242,7 +295,7 @@ sub put {
 		return z(0, '') if $s->{version} eq $have;
 		print $out;
 		$out = '';
-		my $status = source($path);
+		my $status = small($path, $s) ? 0 : source($path);
 		a($path);
 		return z($status, '');
 	},
@@ -254,7 +307,7 @@ sub put {
 		open my $file, '<:raw', $path or return;
 		sysseek $file, $offset, 0 or return;
 		print "\n";
-		my $ok = piece($file, $size);
+		my $ok = piece($file, \*STDOUT, $size);
 		$s = st($path);
 		my $changed = !$s || $s->{version} ne $have;
 		return z(0, '') if $ok && !$changed;
@@ -323,6 +376,13 @@ sub put {
 	settle => sub { return syswrite $back, "\n" },
 	fresh => sub {
 		syswrite $back, mkdir($_[0], 0700) ? "\n" : "$!\n";
+	},
+	take => sub {
+		my ($path) = @_;
+		$! = 0;
+		my $why = take($path) ? '' : $ended || $! == 0 ? 'the upload ended early' : "$!";
+		syswrite $back, "$why\n" or unlink $path;
+		return 1;
 	},
 	sweep => sub {
 		my ($path) = @_;

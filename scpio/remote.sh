@@ -196,7 +196,7 @@ grown() {
 S() {
 	aside "$1"
 	if [ -n "$2" ]; then
-		{ x=$(scp -p -t "$o" 3>&-); } 2>/dev/null
+		take
 	else
 		x=
 		scp -p -t "$o" 2>/dev/null 3>&-
@@ -209,6 +209,9 @@ S() {
 	z 8 "${x%%"$n"*}"
 	exit 1
 }
+
+# take: the quiet sink of a file, o. What it refuses is in x.
+take() { { x=$(scp -p -t "$o" 3>&-); } 2>/dev/null; }
 
 # aside TMP: where an upload goes, o. That is TMP; or, where we may not make
 # files, a fresh directory elsewhere, from where it is copied: then it is away.
@@ -702,6 +705,7 @@ case $a in
 	z() { give z "$@"; }
 	settle() { give settle; IFS= read -r x <&"$back" || exit 1; }
 	fresh() { give fresh "$r"; IFS= read -r x <&"$back" || exit 1; [ -z "$x" ]; }
+	take() { give take "$o"; IFS= read -r x <&"$back" || { k "$o"; exit 1; }; [ -z "$x" ]; }
 	sweep() { [ -z "$r" ] || give sweep "$r"; r=; }
 	for o in A L F B Z N D K M H Y T r m remove setattr; do eval "$o() { give $o \"\$@\"; }"; done
 	f() {

@@ -2,7 +2,9 @@ package cache_test
 
 import (
 	"fmt"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/scpfs/scpfs/cache"
@@ -99,6 +101,35 @@ func TestWalkAheadAndChange(t *testing.T) {
 	if got := w.entries("lib/renamed"); len(got) != 3 {
 		t.Errorf("a renamed directory has %v", got)
 	}
+}
+
+// What was made here is not listed: it is empty until somebody says otherwise.
+func TestMadeDirectoryIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, looksAhead, timeouts(time.Minute))
+		w.entries("")
+		w.fake.Reset()
+		for i := range 20 {
+			dir := fmt.Sprint(i)
+			_, err := w.Mkdir(t.Context(), dir, 0o755)
+			w.make(err)
+			_, err = w.Lookup(t.Context(), dir+"/f")
+			wantErr(t, "a name in a new directory", err, syscall.ENOENT)
+			h := w.create(dir + "/f")
+			w.make(h.Flush(t.Context()))
+			h.Release()
+			if got := w.entries(dir); len(got) != 1 {
+				t.Errorf("a new directory has %v", got)
+			}
+		}
+		w.wantCalls("20 directories with a file", "Mkdir 20, Store 20")
+		w.put("0/theirs", "")
+		w.mkdir("0/dir")
+		time.Sleep(2 * time.Minute)
+		if got := w.entries("0"); len(got) != 3 {
+			t.Errorf("there is %v, later", got)
+		}
+	})
 }
 
 // The second small file that is opened brings the others, in one stream.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"syscall"
+	"time"
 )
 
 // Create makes a regular file and opens it. With O_EXCL it is made on the
@@ -133,6 +134,7 @@ func (c *Cache) made(ctx context.Context, path, target string, make func() (Attr
 	if c.taken(path) {
 		return Entry{}, syscall.EEXIST
 	}
+	at := time.Now()
 	a, err := make()
 	if err != nil {
 		return Entry{}, c.failed(err, path)
@@ -140,7 +142,7 @@ func (c *Cache) made(ctx context.Context, path, target string, make func() (Attr
 	c.newNumber(a)
 	e := Entry{Target: target, Attr: a}
 	c.changed(path)
-	c.tree.put(path, e)
+	c.tree.putMade(path, e, at)
 	c.relink(path, a, 1)
 	return c.out(path, e), nil
 }

@@ -21,6 +21,29 @@ func (t *tree) changeLocked(dir *node) {
 func (t *tree) put(path string, e Entry) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.putLocked(path, e)
+}
+
+// putMade is put of what the host was asked at a time to make: if it is a
+// directory, it is known to be empty, and need not be listed.
+func (t *tree) putMade(path string, e Entry, at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, was, _ := t.findLocked(path)
+	t.putLocked(path, e)
+	_, n, _ := t.findLocked(path)
+	// Who has heard of it already may have made something in it. And who may not
+	// read it is told so by the host.
+	if was != nil || n == nil || !isDir(e.Attr) || e.Attr.Mode&0o700 != 0o700 {
+		return
+	}
+	m := n.needMore()
+	m.kids, m.full = map[string]*node{}, momentOf(at)
+	t.lists++
+	t.listed.Add(n, struct{}{})
+}
+
+func (t *tree) putLocked(path string, e Entry) {
 	if path == "" {
 		t.changeLocked(t.root)
 		t.root.set(e, momentOf(time.Now()))

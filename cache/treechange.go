@@ -34,15 +34,12 @@ func (t *tree) putMade(path string, e Entry, at time.Time) {
 	_, n, _ := t.findLocked(path)
 	// Who has heard of it already may have made something in it. And who may not
 	// read it is told so by the host.
-	if was != nil || n == nil || !isDir(e.Attr) || e.Attr.Mode&0o700 != 0o700 {
-		return
+	if was == nil && n != nil && isDir(e.Attr) && e.Attr.Mode&0o700 == 0o700 {
+		t.completeLocked(n, at)
 	}
-	m := n.needMore()
-	m.kids, m.full = map[string]*node{}, momentOf(at)
-	t.lists++
-	t.listed.Add(n, struct{}{})
 }
 
+// putLocked is put for who has locked the tree.
 func (t *tree) putLocked(path string, e Entry) {
 	if path == "" {
 		t.changeLocked(t.root)

@@ -30,10 +30,15 @@ func (t *tree) learnList(dir string, stamp uint64, self Entry, entries []Entry, 
 	for _, was := range old {
 		t.dropLocked(was)
 	}
-	m.full = momentOf(at)
+	t.completeLocked(n, at)
+	t.shrinkLocked(dir)
+}
+
+// completeLocked says that all names in a directory are known, since a time.
+func (t *tree) completeLocked(n *node, at time.Time) {
+	n.needMore().full = momentOf(at)
 	t.lists++
 	t.listed.Add(n, struct{}{})
-	t.shrinkLocked(dir)
 }
 
 // renewLocked is the node of an entry of a listing, in the place of an older

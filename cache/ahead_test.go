@@ -132,6 +132,51 @@ func TestMadeDirectoryIsKnown(t *testing.T) {
 	})
 }
 
+// The same of one that waited for the host, whoever got there first. But one that
+// somebody else has made meanwhile is listed.
+func TestMadeDirectoryOfTheBacklogIsKnown(t *testing.T) {
+	w := newWorld(t, looksAhead, writeBack)
+	w.entries("")
+	w.fake.Reset()
+	for i := range 20 {
+		dir := fmt.Sprint(i)
+		_, err := w.Mkdir(t.Context(), dir, 0o755)
+		w.make(err)
+		if i%2 == 0 {
+			w.sent()
+		}
+		for _, name := range []string{"/f", "/g"} {
+			_, err = w.Lookup(t.Context(), dir+name)
+			wantErr(t, "a name in a new directory", err, syscall.ENOENT)
+			w.save(dir+name, "text")
+		}
+	}
+	w.sent()
+	for i := range 20 {
+		if got := w.entries(fmt.Sprint(i)); len(got) != 2 {
+			t.Errorf("a new directory has %v", got)
+		}
+	}
+	calls := w.fake.Calls()
+	if n := calls["List"] + calls["ListTree"]; n > 0 {
+		t.Errorf("the calls were %v", calls)
+	}
+
+	arrived, release := w.host.Block("Mkdir", "other")
+	_, err := w.Mkdir(t.Context(), "other", 0o755)
+	w.make(err)
+	_, err = w.Mkdir(t.Context(), "after", 0o755)
+	w.make(err)
+	<-arrived
+	w.mkdir("other")
+	w.put("other/theirs", "")
+	release()
+	w.sent()
+	if got := w.entries("other"); len(got) != 1 {
+		t.Errorf("the directory of somebody else has %v", got)
+	}
+}
+
 // The second small file that is opened brings the others, in one stream.
 func TestFetchAhead(t *testing.T) {
 	w := newWorld(t, looksAhead)

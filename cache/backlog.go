@@ -54,7 +54,8 @@ type change struct {
 	links  uint32 // of the directory before it
 	links2 uint32 // of that of to
 	since  time.Time
-	file   *File // of a store, which has the rest
+	asked  time.Time // when the host was asked to make it; zero if it had it already
+	file   *File     // of a store, which has the rest
 }
 
 func newBacklog() *backlog {

@@ -51,6 +51,7 @@ func (c *Cache) sendOne(ctx context.Context, ch *change) error {
 		return err
 	}
 	defer unlock()
+	ch.asked = time.Now()
 	a, err := c.perform(ctx, ch)
 	if untold(err) {
 		return err
@@ -122,6 +123,7 @@ func (c *Cache) madeBefore(ctx context.Context, ch *change, a Attr, err error) (
 	}
 	now, staterr := c.remote.Stat(ctx, ch.path)
 	if staterr == nil && now.Target == ch.entry.Target && (now.Attr.Mode^ch.entry.Attr.Mode)&syscall.S_IFMT == 0 {
+		ch.asked = time.Time{}
 		return now.Attr, nil
 	}
 	return a, err
@@ -158,7 +160,7 @@ func (c *Cache) performed(ctx context.Context, ch *change, a Attr, err error) {
 		c.ino.bind(n, idOf(a))
 		c.disk.noteAlias(idOf(a), n)
 		c.changed(ch.path)
-		c.tree.put(ch.path, Entry{Target: ch.entry.Target, Attr: a})
+		c.tree.putMade(ch.path, Entry{Target: ch.entry.Target, Attr: a}, ch.asked)
 	}
 	c.disk.unnote(ch.record)
 	c.backlog.done(ch)

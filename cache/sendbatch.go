@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"syscall"
+	"time"
 )
 
 // Changes of the backlog go to the host many at a time, in their order, by one
@@ -52,9 +53,9 @@ func (c *Cache) sendSome(ctx context.Context, all []*change) (int, error) {
 		}
 		return 1, c.sendOne(ctx, all[0])
 	}
-	steps := make([]Step, len(parts))
+	steps, now := make([]Step, len(parts)), time.Now()
 	for i, p := range parts {
-		steps[i] = p.step
+		steps[i], p.ch.asked = p.step, now
 	}
 	var disputed []*change
 	c.stage(steps)

@@ -25,7 +25,8 @@ func (t *tree) put(path string, e Entry) {
 }
 
 // putMade is put of what the host was asked at a time to make: if it is a
-// directory, it is known to be empty, and need not be listed.
+// directory, it is known to be empty, and need not be listed. A time of zero
+// says that it was there before.
 func (t *tree) putMade(path string, e Entry, at time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -34,7 +35,7 @@ func (t *tree) putMade(path string, e Entry, at time.Time) {
 	_, n, _ := t.findLocked(path)
 	// Who has heard of it already may have made something in it. And who may not
 	// read it is told so by the host.
-	if was == nil && n != nil && isDir(e.Attr) && e.Attr.Mode&0o700 == 0o700 {
+	if was == nil && n != nil && !at.IsZero() && isDir(e.Attr) && e.Attr.Mode&0o700 == 0o700 {
 		t.completeLocked(n, at)
 	}
 }

@@ -254,7 +254,7 @@ func TestBatchRefusedRecord(t *testing.T) {
 for dir; do :; done
 case $* in *-d*) ln -s /nowhere/0 "$dir/0";; esac
 exec $scp "$@"
-`)), scpio.Options{})
+`, "perl")), scpio.Options{})
 	evil := strings.Repeat("C0644 3 evil\nabc\x00C0644 3 ../evil\nabc\x00D0755 0 evil\nE\ntouch evil\n", 30)
 	steps := []scpio.Step{{Op: "mkdir", Path: "d", Mode: 0o755}}
 	for i := range 3 {

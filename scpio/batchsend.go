@@ -151,7 +151,7 @@ func (s *batchSender) sendAlone(i int) {
 	}
 	head, err := sinkHead(u.Temp, u, u.Size)
 	c := s.b.c
-	s.put(i, err, "settle;S "+c.arg(u.Temp)+" quiet;"+c.commit(step.Path, u), head, contents, sinkTail)
+	s.put(i, err, "settle;"+c.sink(u.Temp, head, contents, sinkTail)+c.commit(step.Path, u), head, contents, sinkTail)
 }
 
 // sendStream sends n stores in one stream, and then what puts each in its
@@ -173,7 +173,7 @@ func (s *batchSender) sendStream(i, n int) {
 		stream.WriteString("E\n")
 		dir := tempName(first.Path, first.Upload) + restSuffix
 		// Of a stream that is refused nothing is done: step i is not begun.
-		s.write(expected{step: i - 1, stream: n}, fmt.Sprintf("many %s %d", c.arg(dir), files-1), stream.Bytes())
+		s.write(expected{step: i - 1, stream: n}, fmt.Sprintf("many %s %d %d", c.arg(dir), files-1, stream.Len()), stream.Bytes())
 	}
 	files = 0
 	for j, err := range errs {

@@ -59,7 +59,7 @@ func TestHelper(t *testing.T) {
 }
 
 // TestHelperTakes has a host with perl whose scp does nothing: small files need
-// none, in either direction. What is in the way of an upload's name goes, and nothing is written
+// none, in either direction, nor do batches. What is in the way of an upload's name goes, and nothing is written
 // through it.
 func TestHelperTakes(t *testing.T) {
 	scptest.Need(t, "perl")
@@ -76,6 +76,21 @@ func TestHelperTakes(t *testing.T) {
 		}
 		have = a
 	}
+	steps := []scpio.Step{{Op: "remove", Path: "file"}}
+	for i := range 300 {
+		steps = append(steps, storing(fmt.Sprint("file", i), noise(i*13), scpio.Attr{}))
+	}
+	steps = append(steps, storing("file", "last", scpio.Attr{}))
+	got, err := r.batch(t.Context(), t, steps)
+	check(t, err)
+	for i, s := range steps[1:] {
+		check(t, got[i+1].err)
+		if n := int64(len(r.read(t, s.Path))); n != s.Upload.Size || !same(got[i+1].attr, r.attrOf(t, s.Path)) {
+			t.Errorf("%s has %d bytes, and is told as %+v", s.Path, n, got[i+1].attr)
+		}
+	}
+	have = got[301].attr
+	r.onHost(t, fmt.Sprintf("cd %s && rm file?*", r.dir))
 	r.write(t, "victim", "of a link")
 	for name, make := range map[string]string{
 		"a rest": "echo rest >%s; chmod 0 %[1]s", "a link": "ln -s victim %s", "a link to nothing": "ln -s nothing %s",
@@ -114,6 +129,12 @@ func TestHelperRefuses(t *testing.T) {
 	if !same(a, r.stat(t, "file")) {
 		t.Errorf("told %+v, there is %+v", a, r.stat(t, "file"))
 	}
+	got, err := r.batch(t.Context(), t, []scpio.Step{
+		storing("file", noise(60<<10), a), storing("other", noise(60<<10), scpio.Attr{}), {Op: "remove", Path: "none"},
+	})
+	check(t, err)
+	check(t, got[0].err) // stored by itself there is room for it
+	wantErrno(t, "batch on a full disk", got[1].err, syscall.ENOSPC)
 	r.onHost(t, fmt.Sprintf("cd %s && [ $(ls -A | wc -l) = 1 ]", r.dir))
 }
 

@@ -198,35 +198,57 @@ sub small {
 	return 1;
 }
 
-# line: a line of the shell's input, and no byte more.
-sub line {
-	my $line = '';
-	while ($line !~ /\n\z/ && length $line < 8192 && !$ended) {
-		my $n = sysread $input, $line, 1, length $line;
+# stream SIZE: so many bytes of the shell's input, or fewer if it ends.
+sub stream {
+	my ($size) = @_;
+	my $bytes = '';
+	while (length $bytes < $size && !$ended) {
+		my $n = sysread $input, $bytes, $size - length $bytes, length $bytes;
 		next if !defined $n && $! == 4; # EINTR
-		return '' unless $n;
+		last unless $n;
 	}
-	return $line;
+	$! = 0; # the end of the input is no error
+	return \$bytes;
 }
 
-# take PATH: the sink, as "scp -p -t" is one, of a single file that comes by the
-# shell's input, from a sender who does not wait for replies. Whether it has it all;
-# else nothing is left, and the error is why.
+# take STREAM PATH: the sink, as "scp -p -t" is one, of the next file of a stream,
+# whose sender does not wait for replies. Whether it has it all; else nothing is
+# left, and the error is why.
 sub take {
-	my ($path) = @_;
-	my ($ms, $mu, $as, $au) = line() =~ /^T(\d+) (\d+) (\d+) (\d+)\n\z/ or return;
-	my ($mode, $size) = line() =~ /^C([0-7]{4}) (\d+) .+\n\z/s or return;
+	my ($stream, $path) = @_;
+	return if $ended || $$stream !~ /\GT(\d+) (\d+) (\d+) (\d+)\nC([0-7]{4}) (\d+) [^\n]+\n/gc;
+	my ($ms, $mu, $as, $au, $mode, $size, $at) = ($1, $2, $3, $4, $5, $6, pos $$stream);
+	return if substr($$stream, $at + $size, 1) ne "\0";
+	pos($$stream) = $at + $size + 1;
 	my $file;
 	my $new = sub { sysopen $file, $path, 0301, oct($mode) & 0777 }; # O_WRONLY|O_CREAT|O_EXCL
 	$new->() or $! == 17 && unlink($path) && $new->() or return;
 	binmode $file;
-	$! = 0; # the end of the input is no error
-	return 1 if piece($input, $file, $size) && line() eq "\0E\n" && close($file) && !$ended
-		&& utimens($path, $as, $au * 1000, $ms, $mu * 1000);
+	return 1 if spill($stream, $at, $size, $file) && close($file) && utimens($path, $as, $au * 1000, $ms, $mu * 1000);
 	my $why = $!;
 	unlink $path;
 	$! = $why;
 	return;
+}
+
+# spill STREAM AT SIZE FILE: writes a part of a stream to a file.
+sub spill {
+	my ($stream, $at, $size, $file) = @_;
+	while ($size > 0) {
+		my $n = syswrite $file, $$stream, $size, $at;
+		next if !defined $n && $! == 4; # EINTR
+		return unless $n;
+		($at, $size) = ($at + $n, $size - $n);
+	}
+	return 1;
+}
+
+# taken STREAM OK: tells the shell whether all of a stream was taken, or why not.
+sub taken {
+	my ($stream, $ok) = @_;
+	$ok &&= !$ended && $$stream =~ /\GE\n\z/;
+	my $why = $ok ? '' : $ended || $! == 0 ? 'the upload ended early' : "$!";
+	return syswrite($back, "$why\n") && $ok;
 }
 
 # conflict TMP TARGET: the end of a store that met a foreign change.
@@ -378,10 +400,16 @@ sub put {
 		syswrite $back, mkdir($_[0], 0700) ? "\n" : "$!\n";
 	},
 	take => sub {
-		my ($path) = @_;
-		$! = 0;
-		my $why = take($path) ? '' : $ended || $! == 0 ? 'the upload ended early' : "$!";
-		syswrite $back, "$why\n" or unlink $path;
+		my ($path, $size) = @_;
+		my $stream = stream($size);
+		taken($stream, take($stream, $path)) or unlink $path;
+		return 1;
+	},
+	fill => sub {
+		my ($dir, $last, $size) = @_;
+		my ($stream, $i) = (stream($size), 0);
+		$i++ while $i <= $last && take($stream, "$dir/$i");
+		taken($stream, $i > $last);
 		return 1;
 	},
 	sweep => sub {

@@ -189,14 +189,14 @@ grown() {
 	A "$1"
 }
 
-# S TMP QUIET: the sink. Unless it took all of a file the shell ends, with
+# S TMP SIZE: the sink. Unless it took all of a file the shell ends, with
 # status 8: bytes of the upload may be left in its input. Where nobody waits for
-# its replies (QUIET), which would be a packet each, only the first refusal is
-# told, without the 1 in front of it.
+# its replies, which would be a packet each, only the first refusal is told,
+# without the 1 in front of it. Then SIZE is that of the whole stream, else empty.
 S() {
 	aside "$1"
 	if [ -n "$2" ]; then
-		take
+		take "$2"
 	else
 		x=
 		scp -p -t "$o" 2>/dev/null 3>&-
@@ -210,7 +210,7 @@ S() {
 	exit 1
 }
 
-# take: the quiet sink of a file, o. What it refuses is in x.
+# take SIZE: the quiet sink of a file, o. What it refuses is in x.
 take() { { x=$(scp -p -t "$o" 3>&-); } 2>/dev/null; }
 
 # aside TMP: where an upload goes, o. That is TMP; or, where we may not make
@@ -271,8 +271,8 @@ o() {
 }
 e() { cat "$1+" >>"$1"; }
 
-# many DIR LAST: the sink of a stream of files, which are called 0 to LAST in a
-# fresh directory, r from then on. As there is no -r, whatever passes for a
+# many DIR LAST SIZE: the sink of a stream of files, which are called 0 to LAST in
+# a fresh directory, r from then on. As there is no -r, whatever passes for a
 # record in their contents, should one be refused, stays in there; and then the
 # shell ends. A DIR that cannot be made ends nothing: the stream goes to another
 # place, from where each file is copied (away) if it is only that we may not make
@@ -286,10 +286,7 @@ many() {
 		r=${TMPDIR:-/tmp}/${1##*/}
 		fresh || { r=; z 8 "$i"; exit 1; }
 	}
-	{ x=$(scp -p -d -t "$r" 3>&-); } 2>/dev/null
-	s=$?
-	# Input that ends between two records is no failure to scp.
-	if [ $s = 0 ] && [ -f "$r/$2" ]; then
+	if fill "$2" "$3"; then
 		[ "$r" != "$1" ] && [ -z "$away" ] || { z 0; return; }
 		sweep
 		z 7 "$i"
@@ -300,6 +297,10 @@ many() {
 	z 8 "${x%%"$n"*}"
 	exit 1
 }
+
+# fill LAST SIZE: the quiet sink of the files 0 to LAST. Input that ends between two
+# records is no failure to scp.
+fill() { { x=$(scp -p -d -t "$r" 3>&-); } 2>/dev/null && [ -f "$r/$1" ]; }
 
 # one NAME TARGET EXPECT ...: put a file of the stream in its place, see K.
 one() {
@@ -705,7 +706,8 @@ case $a in
 	z() { give z "$@"; }
 	settle() { give settle; IFS= read -r x <&"$back" || exit 1; }
 	fresh() { give fresh "$r"; IFS= read -r x <&"$back" || exit 1; [ -z "$x" ]; }
-	take() { give take "$o"; IFS= read -r x <&"$back" || { k "$o"; exit 1; }; [ -z "$x" ]; }
+	take() { give take "$o" "$1"; IFS= read -r x <&"$back" || { k "$o"; exit 1; }; [ -z "$x" ]; }
+	fill() { give fill "$r" "$@"; IFS= read -r x <&"$back" || exit 1; [ -z "$x" ]; }
 	sweep() { [ -z "$r" ] || give sweep "$r"; r=; }
 	for o in A L F B Z N D K M H Y T r m remove setattr; do eval "$o() { give $o \"\$@\"; }"; done
 	f() {

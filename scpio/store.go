@@ -160,7 +160,7 @@ func (c *Client) put(sh *shell, tmp, then string, u Upload, off int64) error {
 	}
 	contents := io.NewSectionReader(u.Contents, off, size)
 	if size <= smallStore {
-		return sh.putSmall("S "+c.arg(tmp)+" quiet;"+then, head, contents)
+		return c.putSmall(sh, tmp, then, head, contents)
 	}
 	return sh.putLarge("S "+c.arg(tmp)+" '';"+then, head, contents)
 }
@@ -180,17 +180,27 @@ func sinkHead(tmp string, u Upload, size int64) ([]byte, error) {
 // sinkTail ends the contents and, at the top level, the sink.
 var sinkTail = []byte("\x00E\n")
 
-// putSmall sends command, records and contents in one go. Should the sink
+// putSmall sends the sink's command, records and contents in one go. Should the sink
 // refuse the file it takes the contents for records. They can do no more
 // than write to the temporary name, because the sink was told no -r; and the
 // shell ends then without executing anything, see S in remote.sh, and tells the
 // refusal as its answer.
-func (s *shell) putSmall(cmd string, head []byte, from *io.SectionReader) error {
+func (c *Client) putSmall(sh *shell, tmp, then string, head []byte, from *io.SectionReader) error {
 	contents := make([]byte, from.Size())
 	if n, err := io.ReadFull(from, contents); err != nil {
 		return &Error{Err: fmt.Errorf("%d bytes where %d were announced: %w", n, from.Size(), err)}
 	}
-	return s.send(cmd, head, contents, sinkTail)
+	return sh.send(c.sink(tmp, head, contents, sinkTail)+then, head, contents, sinkTail)
+}
+
+// sink is the command that takes a stream which follows it at once, and whose
+// replies nobody waits for.
+func (c *Client) sink(tmp string, stream ...[]byte) string {
+	size := 0
+	for _, part := range stream {
+		size += len(part)
+	}
+	return fmt.Sprintf("S %s %d;", c.arg(tmp), size)
 }
 
 // putLarge waits for the sink's consent before it sends the contents.

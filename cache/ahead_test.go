@@ -31,7 +31,6 @@ func (w *world) library(dirs, files int) {
 // took to list those is counted.
 func (w *world) browse(dirs, files int) {
 	w.t.Helper()
-	w.entries("lib")
 	w.fake.Reset()
 	for d := range dirs {
 		if got := w.entries(fmt.Sprint("lib/", d)); len(got) != files {
@@ -51,12 +50,30 @@ func (w *world) leaf(dirs, files int) {
 	}
 }
 
-// The second directory that is read brings the others, by one command.
+// The second directory that is read brings the others, by one command; so does the
+// first, if that is right after the one that it is in.
 func TestWalkAhead(t *testing.T) {
+	for pause, want := range map[time.Duration]string{0: "List 1, ListTree 1", time.Second: "List 2, ListTree 1"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, looksAhead)
+			w.library(20, 3)
+			w.entries("lib")
+			time.Sleep(pause)
+			w.browse(20, 3)
+			w.wantCalls("20 directories", want)
+		})
+	}
+}
+
+// Who only looks for names further and further down does not walk.
+func TestDescentToOneName(t *testing.T) {
 	w := newWorld(t, looksAhead)
 	w.library(20, 3)
-	w.browse(20, 3)
-	w.wantCalls("20 directories", "List 2, ListTree 1")
+	w.entries("")
+	w.fake.Reset()
+	w.lookup("lib/3")
+	w.lookup("lib/3/2")
+	w.wantCalls("a file further down", "List 2")
 }
 
 // A listing ahead that fails or is wrong does no harm, and is not repeated for
@@ -82,25 +99,26 @@ func TestWalkAheadIsBounded(t *testing.T) {
 // What is changed here while the listing ahead is on its way is right
 // afterwards.
 func TestWalkAheadAndChange(t *testing.T) {
-	w := newWorld(t, looksAhead)
-	w.library(20, 3)
-	w.entries("lib")
-	arrived, release := w.host.Block("ListTree", "lib")
-	w.entries("lib/0")
-	w.entries("lib/1")
-	<-arrived
-	w.make(w.Unlink(t.Context(), "lib/0/1"))
-	w.make(w.Rename(t.Context(), "lib/1", "lib/renamed", 0))
-	release()
-	if got := w.entries("lib/5"); len(got) != 3 {
-		t.Errorf("a directory behind it has %v", got)
-	}
-	if got := w.entries("lib/0"); len(got) != 2 {
-		t.Errorf("a removed file is back: %v", got)
-	}
-	if got := w.entries("lib/renamed"); len(got) != 3 {
-		t.Errorf("a renamed directory has %v", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, looksAhead)
+		w.library(20, 3)
+		arrived, release := w.host.Block("ListTree", "lib")
+		w.entries("lib")
+		w.entries("lib/0")
+		<-arrived
+		w.make(w.Unlink(t.Context(), "lib/0/1"))
+		w.make(w.Rename(t.Context(), "lib/1", "lib/renamed", 0))
+		release()
+		if got := w.entries("lib/5"); len(got) != 3 {
+			t.Errorf("a directory behind it has %v", got)
+		}
+		if got := w.entries("lib/0"); len(got) != 2 {
+			t.Errorf("a removed file is back: %v", got)
+		}
+		if got := w.entries("lib/renamed"); len(got) != 3 {
+			t.Errorf("a renamed directory has %v", got)
+		}
+	})
 }
 
 // What was made here is not listed: it is empty until somebody says otherwise.

@@ -74,7 +74,7 @@ func (c *Cache) entryNow(ctx context.Context, path string) (Entry, error) {
 // directory that may be passed through but not read.
 func (c *Cache) byListing(ctx context.Context, path string) (Entry, knowledge, error) {
 	dir, name := split(path)
-	entries, err := c.listDir(ctx, dir)
+	entries, err := c.listDir(ctx, dir, false)
 	if errors.Is(err, syscall.EACCES) {
 		return Entry{}, unknown, nil
 	}
@@ -124,17 +124,19 @@ func (c *Cache) known(path string) (Entry, knowledge) {
 // Readdir lists a directory.
 func (c *Cache) Readdir(ctx context.Context, dir string) ([]Entry, error) {
 	live, before := c.liveIn(dir), c.backlog.in(dir)
-	entries, err := c.listDir(ctx, dir)
+	entries, err := c.listDir(ctx, dir, true)
 	if err != nil {
 		return nil, err
 	}
+	c.walks.given(dir)
 	maps.Copy(live, c.liveIn(dir))
 	return c.overlay(dir, c.merge(dir, entries, before), live), nil
 }
 
 // listDir is what the host has in a directory: what is known, on its way, or
-// asked for now; or what it had, if it cannot be reached.
-func (c *Cache) listDir(ctx context.Context, dir string) ([]Entry, error) {
+// asked for now; or what it had, if it cannot be reached. Reading says that a
+// program wants all of it.
+func (c *Cache) listDir(ctx context.Context, dir string, reading bool) ([]Entry, error) {
 	if c.backlog.isFresh(dir) {
 		return nil, nil
 	}
@@ -148,7 +150,7 @@ func (c *Cache) listDir(ctx context.Context, dir string) ([]Entry, error) {
 	if ok {
 		return entries, nil
 	}
-	c.walked(dir)
+	c.walked(dir, reading)
 	entries, err := c.fetchList(ctx, dir)
 	if err != nil && away(err) {
 		if old, ok := c.rememberedList(dir); ok {

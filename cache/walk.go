@@ -8,13 +8,16 @@ import (
 )
 
 // walks looks ahead at listings: when directories are read one after the
-// other, the whole subtree that they are in is listed by one command. The
-// request that sets this off is not delayed by it; those that come later wait
-// for their directory to come along, rather than ask for it once more.
+// other, or one right after the directory that it is in, the whole subtree that
+// they are in is listed by one command. The request that sets this off is not
+// delayed by it; those that come later wait for their directory to come along,
+// rather than ask for it once more.
 type walks struct {
 	mu     sync.Mutex // guards the fields below
 	last   string     // the directory asked for last
 	at     time.Time
+	read   string // the directory that a program was given last, all of it,
+	readAt time.Time
 	flight *walk
 	// spent are subtrees too large to be listed by one command: only what
 	// is below them is.
@@ -31,19 +34,19 @@ type walk struct {
 // walkWithin lies between two readings at most that are one walk.
 const walkWithin = 10 * time.Second
 
-// walked says that a directory was asked for and was not known. If it is the
-// second of a walk, the subtree they have in common is listed.
-func (c *Cache) walked(dir string) {
+// descentWithin lies between a directory and one in it at most if a program walks
+// down, rather than somebody who looks at the one and then chooses the other.
+const descentWithin = 100 * time.Millisecond
+
+// walked says that a directory was asked for and was not known, to give all of it
+// to a program (reading) or for a name in it. If it is the second of a walk, the
+// subtree they have in common is listed.
+func (c *Cache) walked(dir string, reading bool) {
 	w := &c.walks
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	last, at := w.last, w.at
-	w.last, w.at = dir, time.Now()
-	if c.o.Ahead.Entries == 0 || w.flight != nil || time.Since(at) > walkWithin || last == dir {
-		return
-	}
-	root, ok := commonRoot(last, dir)
-	if !ok {
+	root, ok := w.nextLocked(dir, reading)
+	if !ok || c.o.Ahead.Entries == 0 || w.flight != nil {
 		return
 	}
 	if t, spent := w.spent[root]; spent && time.Since(t) < c.o.Timeouts.Dir {
@@ -52,6 +55,28 @@ func (c *Cache) walked(dir string) {
 	f := &walk{root: root, moved: make(chan struct{})}
 	w.flight = f
 	c.loops.Go(func() { c.walk(f) })
+}
+
+// given says that a program was given a directory.
+func (w *walks) given(dir string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.read, w.readAt = dir, time.Now()
+}
+
+// nextLocked takes in which directory is asked for, and tells which subtree is
+// being walked, if any is.
+func (w *walks) nextLocked(dir string, reading bool) (root string, ok bool) {
+	last, at := w.last, w.at
+	w.last, w.at = dir, time.Now()
+	above, _ := split(dir)
+	if reading && dir != "" && above == w.read && time.Since(w.readAt) <= descentWithin {
+		return above, true
+	}
+	if last == dir || time.Since(at) > walkWithin {
+		return "", false
+	}
+	return commonRoot(last, dir)
 }
 
 // commonRoot is the directory that two have in common, if they are siblings

@@ -65,6 +65,30 @@ func TestWalkAhead(t *testing.T) {
 	}
 }
 
+// What the mount has asked for to see whether the directory is there need not be
+// asked for again. But what an earlier mount has left may have changed it since.
+func TestFirstListing(t *testing.T) {
+	w := closedWorld(t, looksAhead, writeBack)
+	w.put("file", "text")
+	w.open()
+	w.fake.Reset()
+	if got := w.entries(""); len(got) != 1 {
+		t.Errorf("there are %v", got)
+	}
+	w.lookup("file")
+	_, err := w.Lookup(t.Context(), "none")
+	wantErr(t, "a name that is not there", err, syscall.ENOENT)
+	w.wantCalls("to look at the root", "")
+
+	w.away()
+	w.save("more", "text")
+	w.remount()
+	if got := w.entries(""); len(got) != 2 {
+		t.Errorf("there are %v after the mount that had something to send", got)
+	}
+	w.wantThere("more", "text")
+}
+
 // Who only looks for names further and further down does not walk.
 func TestDescentToOneName(t *testing.T) {
 	w := newWorld(t, looksAhead)

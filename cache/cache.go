@@ -125,9 +125,11 @@ func Open(ctx context.Context, remote Remote, o Options) (*Cache, error) {
 	o.Entries = cmp.Or(o.Entries, 250_000)
 	o.Ahead.Entries = min(o.Ahead.Entries, o.Entries/2) // or they go before they are read
 	var self Entry
+	var entries []Entry
+	at := time.Now()
 	if !o.Offline {
 		var err error
-		if self, _, err = remote.List(ctx, ""); err != nil {
+		if self, entries, err = remote.List(ctx, ""); err != nil {
 			return nil, err
 		}
 	}
@@ -148,10 +150,14 @@ func Open(ctx context.Context, remote Remote, o Options) (*Cache, error) {
 	if o.Offline {
 		err = c.openOffline()
 	} else {
-		c.tree.learn("", 0, self, time.Now())
+		c.tree.learn("", 0, self, at)
 	}
+	clean := false
 	if err == nil {
-		err = c.recover(ctx)
+		clean, err = c.recover(ctx)
+	}
+	if clean && entries != nil && o.Ahead.Entries > 0 {
+		c.tree.learnList("", 0, self, entries, at)
 	}
 	if err != nil {
 		c.cancel()

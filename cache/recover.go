@@ -11,18 +11,19 @@ import (
 
 // recover takes over what an earlier mount has left: clean contents, inode
 // numbers, and the changes that it did not send, which go into the backlog. They are
-// sent now, if the host can be reached, and else stay in the log.
-func (c *Cache) recover(ctx context.Context) error {
+// sent now, if the host can be reached, and else stay in the log. Clean says that
+// there were none.
+func (c *Cache) recover(ctx context.Context) (clean bool, err error) {
 	logged, err := c.disk.records(c.o.Dir)
 	if err != nil {
-		return err
+		return false, err
 	}
 	objects := map[string]bool{}
 	for _, r := range logged {
 		objects[r.Object] = true
 	}
 	if err := c.disk.load(objects, c.ino); err != nil {
-		return err
+		return false, err
 	}
 	for i, r := range logged {
 		if r.Kind != storing {
@@ -35,7 +36,7 @@ func (c *Cache) recover(ctx context.Context) error {
 		}
 	}
 	c.resend(ctx)
-	return nil
+	return len(logged) == 0, nil
 }
 
 // resend sends what waits, if the host can be reached.

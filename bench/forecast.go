@@ -15,15 +15,15 @@ type cost struct{ roundTrips, seconds float64 }
 var costs = map[string]map[string]cost{
 	"scpfs": {
 		"small files": {25, 3}, "large file": {160, 8}, "appends": {110, 2}, "saves": {25, 1},
-		"unpack": {4700, 60}, "copy": {150, 4}, "git status": {25, 2}, "git clone": {12000, 60},
+		"unpack": {4700, 60}, "overwrite": {2500, 30}, "copy": {150, 4}, "git status": {25, 2}, "git clone": {12000, 60},
 	},
 	"sshfs": {
 		"tree": {1010, 10}, "small files": {9200, 70}, "large file": {2250, 20}, "saves": {70, 1}, "unpack": {11000, 50},
-		"copy": {150, 3}, "git status": {5000, 30}, "git clone": {38000, 90},
+		"overwrite": {11000, 50}, "copy": {150, 3}, "git status": {5000, 30}, "git clone": {38000, 90},
 	},
 	"rclone": {
 		"tree": {2510, 20}, "directory": {110, 2}, "small files": {8700, 70}, "large file": {350, 15},
-		"appends": {160, 3}, "saves": {30, 3}, "unpack": {2930, 90}, "copy": {160, 4},
+		"appends": {160, 3}, "saves": {30, 3}, "unpack": {2930, 90}, "overwrite": {2930, 90}, "copy": {160, 4},
 		"git status": {2800, 350}, "git clone": {3000, 100},
 	},
 	"scp": {"small files": {4200, 30}, "large file": {150, 2}, "unpack": {4200, 30}, "copy": {150, 2}},

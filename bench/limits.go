@@ -48,6 +48,7 @@ var limits = []limit{
 	{"ten appends to 16 MiB, each until the server has it", 16, 410, "1 KB to 328 KB"},                // 13, 369
 	{"ten atomic saves of 20 KB, each until the server has it", 23, 242, "as they are"},               // 21, 220
 	{"unpack 2,000 small files, until unmounted", 104, 252, "40 files, then unmount"},                 // 92, 230
+	{"the same with tar --overwrite, until unmounted", 70, 252, "40 files, then unmount"},             // 0, 0
 	{"copy 256 MiB in, until the server has it", 12, 5918, "5 MiB"},                                   // 8, 5379
 	{"git status, 2,000 files", 20, 64, "40 files, index made on the host"},                           // 15, 49
 	{"git status, 2,000 files, warm", 5, 5, "the same again"},                                         // 3, 1

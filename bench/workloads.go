@@ -32,7 +32,7 @@ type step struct {
 func workloads() []workload {
 	return []workload{
 		mountWorkload(), treeWorkload(), flatWorkload(), smallWorkload(), largeWorkload(), endsWorkload(),
-		appendWorkload(), saveWorkload(), unpackWorkload(), copyWorkload(), gitWorkload(), cloneWorkload(),
+		appendWorkload(), saveWorkload(), unpackWorkload(), overwriteWorkload(), copyWorkload(), gitWorkload(), cloneWorkload(),
 	}
 }
 

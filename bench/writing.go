@@ -137,9 +137,29 @@ func untilContent(ctx context.Context, path string, want []byte) error {
 	})
 }
 
+// unpackWorkload is what most programs do that make files: they make each
+// exclusively, which the server has to decide on when it is opened.
 func unpackWorkload() workload {
+	w := unpacking("unpack", "unpack 2,000 small files, until unmounted")
+	w.steps[0].scp = func(ctx context.Context, s *stage) error {
+		tree, err := s.small()
+		if err != nil {
+			return err
+		}
+		return s.scp(ctx, tree, "remote:"+s.remote+"/unpacked")
+	}
+	return w
+}
+
+// overwriteWorkload is the same without that.
+func overwriteWorkload() workload {
+	return unpacking("overwrite", "the same with tar --overwrite, until unmounted", "--overwrite")
+}
+
+// unpacking unpacks the tree of small files.
+func unpacking(name, row string, options ...string) workload {
 	return workload{
-		name: "unpack",
+		name: name,
 		prepare: func(ctx context.Context, s *stage) error {
 			tree, err := s.small()
 			if err != nil {
@@ -151,7 +171,7 @@ func unpackWorkload() workload {
 			return os.Mkdir(s.remote, 0o755)
 		},
 		steps: []step{{
-			row: "unpack 2,000 small files, until unmounted",
+			row: row,
 			run: func(ctx context.Context, s *stage) error {
 				tree, err := s.small()
 				if err != nil {
@@ -161,17 +181,11 @@ func unpackWorkload() workload {
 				if err := os.Mkdir(to, 0o755); err != nil {
 					return err
 				}
-				if err := s.run(ctx, "tar", "-xf", tree+".tar", "--no-same-owner", "-C", to); err != nil {
+				tar := append([]string{"tar", "-xf", tree + ".tar", "--no-same-owner", "-C", to}, options...)
+				if err := s.run(ctx, tar...); err != nil {
 					return err
 				}
 				return s.unmountWith(ctx, "unpacked")
-			},
-			scp: func(ctx context.Context, s *stage) error {
-				tree, err := s.small()
-				if err != nil {
-					return err
-				}
-				return s.scp(ctx, tree, "remote:"+s.remote+"/unpacked")
 			},
 			verify: func(_ context.Context, s *stage) error {
 				tree, err := s.small()

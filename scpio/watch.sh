@@ -71,17 +71,19 @@ inotifyd_() {
 	y ready
 }
 
-# poll_ DIR...: look every second; more rarely where that takes seconds itself.
+# poll_ DIR...: look about every second; more rarely where that takes seconds itself.
 poll_() {
 	if [ "$e" = gnu ]; then b "$@" </dev/null & else d "$@" </dev/null & fi
 	g
 }
 
-# j SECONDS: wait ten times as long as looking took.
+# j SECONDS: wait ten times as long as looking took, and so long that a change is
+# told within a second.
 j() {
 	j=$(($1 * 10))
 	[ $j -lt 300 ] || j=300
-	while sleep 1 && [ $j -gt 0 ]; do j=$((j - 1)); done
+	while [ $j -gt 0 ] && sleep 1; do j=$((j - 1)); done
+	sleep .7 || sleep 1
 }
 
 # b DIR...: of GNU's find, what has got a time of status change since the last

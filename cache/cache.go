@@ -124,12 +124,11 @@ func Open(ctx context.Context, remote Remote, o Options) (*Cache, error) {
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	o.Entries = cmp.Or(o.Entries, 250_000)
 	o.Ahead.Entries = min(o.Ahead.Entries, o.Entries/2) // or they go before they are read
-	var self Entry
-	var entries []Entry
+	var root Listing
 	at := time.Now()
 	if !o.Offline {
 		var err error
-		if self, entries, err = remote.List(ctx, ""); err != nil {
+		if root.Self, root.Entries, err = remote.List(ctx, ""); err != nil {
 			return nil, err
 		}
 	}
@@ -139,7 +138,7 @@ func Open(ctx context.Context, remote Remote, o Options) (*Cache, error) {
 	}
 	c := &Cache{
 		remote: remote, o: o, log: o.Logger, disk: d,
-		tree: newTree(o.Entries), ino: newInodes(self.Attr.Dev), names: newGate(),
+		tree: newTree(o.Entries), ino: newInodes(root.Self.Attr.Dev), names: newGate(),
 		temps: newTempNames(), backlog: newBacklog(), uses: newUses(o.Watched),
 		files: map[uint64]*File{}, live: map[string]map[string]*File{},
 		back: make(chan struct{}, 1),
@@ -147,19 +146,7 @@ func Open(ctx context.Context, remote Remote, o Options) (*Cache, error) {
 	c.offline.Store(o.Offline)
 	c.conflicts = openConflicts(d, o.Dir)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	if o.Offline {
-		err = c.openOffline()
-	} else {
-		c.tree.learn("", 0, self, at)
-	}
-	clean := false
-	if err == nil {
-		clean, err = c.recover(ctx)
-	}
-	if clean && entries != nil && o.Ahead.Entries > 0 {
-		c.tree.learnList("", 0, self, entries, at)
-	}
-	if err != nil {
+	if err = c.begin(ctx, root, at); err != nil {
 		c.cancel()
 		d.unlock()
 		return nil, err
@@ -168,6 +155,24 @@ func Open(ctx context.Context, remote Remote, o Options) (*Cache, error) {
 	c.loops.Go(c.drain)
 	c.loops.Go(c.keepSaving)
 	return c, nil
+}
+
+// begin takes in what is known at the start: of the host, asked at a time, and of
+// earlier mounts.
+func (c *Cache) begin(ctx context.Context, root Listing, at time.Time) error {
+	if c.o.Offline {
+		if err := c.openOffline(); err != nil {
+			return err
+		}
+		_, err := c.recover(ctx)
+		return err
+	}
+	c.tree.learn("", 0, root.Self, at)
+	clean, err := c.recover(ctx)
+	if clean && c.o.Ahead.Entries > 0 {
+		c.tree.learnList("", 0, root.Self, root.Entries, at)
+	}
+	return err
 }
 
 // Unsent is the error of Close when the host does not have everything. The

@@ -207,7 +207,6 @@ sub stream {
 		next if !defined $n && $! == 4; # EINTR
 		last unless $n;
 	}
-	$! = 0; # the end of the input is no error
 	return \$bytes;
 }
 
@@ -216,6 +215,7 @@ sub stream {
 # left, and the error is why.
 sub take {
 	my ($stream, $path) = @_;
+	$! = 0; # a stream that ends is no error of the system
 	return if $ended || $$stream !~ /\GT(\d+) (\d+) (\d+) (\d+)\nC([0-7]{4}) (\d+) [^\n]+\n/gc;
 	my ($ms, $mu, $as, $au, $mode, $size, $at) = ($1, $2, $3, $4, $5, $6, pos $$stream);
 	return if substr($$stream, $at + $size, 1) ne "\0";
@@ -246,9 +246,9 @@ sub spill {
 # taken STREAM OK: tells the shell whether all of a stream was taken, or why not.
 sub taken {
 	my ($stream, $ok) = @_;
+	my $why = $ok || $ended || $! == 0 ? 'the upload ended early' : "$!";
 	$ok &&= !$ended && $$stream =~ /\GE\n\z/;
-	my $why = $ok ? '' : $ended || $! == 0 ? 'the upload ended early' : "$!";
-	return syswrite($back, "$why\n") && $ok;
+	return syswrite($back, ($ok ? '' : $why) . "\n") && $ok;
 }
 
 # conflict TMP TARGET: the end of a store that met a foreign change.

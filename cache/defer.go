@@ -163,7 +163,9 @@ func (c *Cache) unlinkOpenLater(ctx context.Context, f *File, path string, base 
 	if !c.apart() || !c.defers(path) || linked(base) || f.filling() != nil {
 		return false, nil
 	}
-	if err := c.postpone(&change{kind: removing, path: path, base: base}); err != nil {
+	d := f.takeDoubt()
+	if err := c.postpone(&change{kind: removing, path: path, base: base, doubt: d}); err != nil {
+		f.giveBack(d)
 		return false, err
 	}
 	c.conflicts.removed(path)

@@ -46,7 +46,13 @@ func (c *Cache) moveLater(ctx context.Context, from, to string, flags uint32) (b
 		return false, nil
 	}
 	ch := &change{kind: renaming, path: from, to: to, entry: e, base: e.Attr, over: over}
+	if dst != nil {
+		ch.doubt = dst.takeDoubt()
+	}
 	if err := c.postpone(ch); err != nil {
+		if dst != nil {
+			dst.giveBack(ch.doubt)
+		}
 		return false, err
 	}
 	c.supplant(to, dst)
@@ -92,6 +98,8 @@ func (c *Cache) renameAsSeen(ctx context.Context, ch *change) (Attr, error) {
 	}
 	now, tostat := c.remote.Stat(ctx, ch.to)
 	switch {
+	case tostat == nil && isOneOf(now.Attr, ch.doubt.tried): // a store of ours whose answer was lost
+		return c.remote.RenameIf(ctx, ch.path, ch.to, nil, &now.Attr)
 	case tostat == nil && idOf(now.Attr) == idOf(ch.base):
 		return now.Attr, nil // done by an attempt whose answer was lost
 	case tostat != nil && !isGone(tostat):

@@ -6,10 +6,11 @@ import (
 	"syscall"
 )
 
-// doubt is about a new file that was sent to the host, which did not answer: it
-// may have the file. That goes with the file to its next store, but stays behind
-// when the file gets another name, or none: then what the host may have under the
-// old one has to go. It may be about nothing but uploads that are not complete.
+// doubt is about a file that was sent to the host, which did not answer: it may
+// have it. That goes with the file to its next store, but stays behind when the
+// file gets another name, or none, or is replaced: then what the host may have
+// under the old name has to go. It may be about nothing but uploads that are not
+// complete.
 type doubt struct {
 	tried []trial  // what it may be
 	temps []string // of these uploads
@@ -17,12 +18,12 @@ type doubt struct {
 
 func (d doubt) any() bool { return len(d.tried)+len(d.temps) > 0 }
 
-// takeDoubt is what may be under the name of a file that the host is not known
-// to have. The file itself knows of it no more.
+// takeDoubt is what may be under the name of a file, instead of what the host is
+// known to have. The file itself knows of it no more.
 func (f *File) takeDoubt() doubt {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.base.Ino != 0 || len(f.tried) == 0 {
+	if len(f.tried) == 0 {
 		return doubt{}
 	}
 	d := doubt{f.tried, f.temps}

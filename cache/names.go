@@ -415,9 +415,8 @@ func (c *Cache) unlinkOpen(ctx context.Context, f *File, path string) error {
 		}
 	}
 	// In the log before the record of the file leaves it.
-	if over, d := f.overAttr(), f.takeDoubt(); base.Ino == 0 && (over.Ino != 0 || d.any()) {
-		if err := c.postpone(&change{kind: removing, path: path, base: over, doubt: d}); err != nil {
-			f.giveBack(d)
+	if base.Ino == 0 {
+		if err := c.removeDoubtful(f, path); err != nil {
 			return err
 		}
 	}
@@ -426,6 +425,20 @@ func (c *Cache) unlinkOpen(ctx context.Context, f *File, path string) error {
 	c.unname(path)
 	c.lost(ctx, f, base)
 	return nil
+}
+
+// removeDoubtful has the host remove what it may have under the name of a file that
+// it is not known to have.
+func (c *Cache) removeDoubtful(f *File, path string) error {
+	over, d := f.overAttr(), f.takeDoubt()
+	if over.Ino == 0 && !d.any() {
+		return nil
+	}
+	err := c.postpone(&change{kind: removing, path: path, base: over, doubt: d})
+	if err != nil {
+		f.giveBack(d)
+	}
+	return err
 }
 
 // keepName sees to it that a file that keeps other names is known under one

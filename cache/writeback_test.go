@@ -316,48 +316,67 @@ func TestWriteAfterTimes(t *testing.T) {
 	}
 }
 
-// TestStrayOfLostAnswer: a new file that the host has without having said so is
-// not left there when it is renamed, replaced or removed here before it is known.
+// TestStrayOfLostAnswer: a file that the host has, without having said so, is not
+// left there when it is renamed, replaced or removed here before it is known: a new
+// one, or one that has taken the place of another.
 func TestStrayOfLostAnswer(t *testing.T) {
 	for _, through := range []bool{false, true} {
-		for name, do := range map[string]func(w *world) error{
-			"renamed": func(w *world) error { return w.Rename(context.Background(), "new", "other", 0) },
-			"removed": func(w *world) error { return w.Unlink(context.Background(), "new") },
-			"replaced": func(w *world) error {
-				h := w.create("other")
-				w.write(h, "text", 0)
-				err := h.Flush(context.Background())
-				h.Release()
-				if err == nil {
-					err = w.Rename(context.Background(), "other", "new", 0)
-				}
-				return err
-			},
-		} {
-			t.Run(fmt.Sprint(name, " ", through), func(t *testing.T) {
-				w := newWorld(t, func(o *cache.Options) { o.WriteBack = !through })
-				w.host.On(cachetest.Hook{Method: "Store", Path: "new", Times: 1, After: func(error) error { return syscall.ENOTCONN }})
-				h := w.create("new")
-				w.write(h, "text", 0)
-				if err := h.Flush(context.Background()); through != (err != nil) {
-					t.Errorf("close: %v", err)
-				}
-				h.Release()
-				w.eventually("the host has it", func() bool { _, err := os.Stat(w.path("new")); return err == nil })
-				w.make(do(w))
-				w.sent()
-				switch name {
-				case "removed":
-					w.wantNames("")
-				case "renamed":
-					w.wantNames("", "other")
-					w.wantThere("other", "text")
-				default:
-					w.wantNames("", "new")
-					w.wantThere("new", "text")
-				}
-			})
+		for _, older := range []bool{false, true} {
+			for name, do := range map[string]func(w *world) error{
+				"renamed": func(w *world) error { return w.Rename(context.Background(), "new", "other", 0) },
+				"removed": func(w *world) error { return w.Unlink(context.Background(), "new") },
+				"replaced": func(w *world) error {
+					h := w.create("other")
+					w.write(h, "text", 0)
+					err := h.Flush(context.Background())
+					h.Release()
+					if err == nil {
+						err = w.Rename(context.Background(), "other", "new", 0)
+					}
+					return err
+				},
+				"replaced by what the host has": func(w *world) error { return w.Rename(context.Background(), "there", "new", 0) },
+			} {
+				t.Run(fmt.Sprint(name, " ", through, " ", older), func(t *testing.T) { testStray(t, through, older, name, do) })
+			}
 		}
+	}
+}
+
+func testStray(t *testing.T, through, older bool, name string, do func(w *world) error) {
+	w := newWorld(t, func(o *cache.Options) { o.WriteBack = !through })
+	if name == "replaced by what the host has" {
+		w.put("there", "text")
+	}
+	if older {
+		w.put("new", "older")
+		w.want("new", "older")
+	}
+	w.host.On(cachetest.Hook{Method: "Store", Path: "new", Times: 1, After: func(error) error { return syscall.ENOTCONN }})
+	var h *cache.Handle
+	if older {
+		h = w.openFile("new", os.O_WRONLY|os.O_TRUNC)
+	} else {
+		h = w.create("new")
+	}
+	w.write(h, "text", 0)
+	if err := h.Flush(context.Background()); through != (err != nil) {
+		t.Errorf("close: %v", err)
+	}
+	h.Release()
+	w.eventually("the host has it", func() bool { b, _ := os.ReadFile(w.path("new")); return string(b) == "text" })
+	time.Sleep(50 * time.Millisecond) // it is known then that the host is away
+	w.make(do(w))
+	w.sent()
+	switch name {
+	case "removed":
+		w.wantNames("")
+	case "renamed":
+		w.wantNames("", "other")
+		w.wantThere("other", "text")
+	default:
+		w.wantNames("", "new")
+		w.wantThere("new", "text")
 	}
 }
 

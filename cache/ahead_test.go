@@ -66,7 +66,8 @@ func TestWalkAhead(t *testing.T) {
 }
 
 // What the mount has asked for to see whether the directory is there need not be
-// asked for again. But what an earlier mount has left may have changed it since.
+// asked for again. But what an earlier mount has left may have changed it since, and
+// an empty directory is asked for again.
 func TestFirstListing(t *testing.T) {
 	w := closedWorld(t, looksAhead, writeBack)
 	w.put("file", "text")
@@ -79,6 +80,12 @@ func TestFirstListing(t *testing.T) {
 	_, err := w.Lookup(t.Context(), "none")
 	wantErr(t, "a name that is not there", err, syscall.ENOENT)
 	w.wantCalls("to look at the root", "")
+
+	empty := newWorld(t, looksAhead)
+	empty.put("file", "text")
+	if got := empty.entries(""); len(got) != 1 {
+		t.Errorf("what came into an empty directory after the mount is not there: %v", got)
+	}
 
 	w.away()
 	w.save("more", "text")

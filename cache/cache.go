@@ -169,7 +169,9 @@ func (c *Cache) begin(ctx context.Context, root Listing, at time.Time) error {
 	}
 	c.tree.learn("", 0, root.Self, at)
 	clean, err := c.recover(ctx)
-	if clean && c.o.Ahead.Entries > 0 {
+	// An empty directory is one that something is about to come into: it is asked for
+	// again when somebody looks.
+	if clean && len(root.Entries) > 0 && c.o.Ahead.Entries > 0 {
 		c.tree.learnList("", 0, root.Self, root.Entries, at)
 	}
 	return err

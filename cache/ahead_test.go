@@ -77,8 +77,7 @@ func TestFirstListing(t *testing.T) {
 		t.Errorf("there are %v", got)
 	}
 	w.lookup("file")
-	_, err := w.Lookup(t.Context(), "none")
-	wantErr(t, "a name that is not there", err, syscall.ENOENT)
+	w.wantVacant("none")
 	w.wantCalls("to look at the root", "")
 
 	empty := newWorld(t, looksAhead)
@@ -152,6 +151,22 @@ func TestWalkAheadAndChange(t *testing.T) {
 	})
 }
 
+// makeHere makes a directory by way of the cache.
+func (w *world) makeHere(i int) string {
+	w.t.Helper()
+	dir := fmt.Sprint(i)
+	_, err := w.Mkdir(w.t.Context(), dir, 0o755)
+	w.make(err)
+	return dir
+}
+
+// wantVacant checks that there is no such name.
+func (w *world) wantVacant(path string) {
+	w.t.Helper()
+	_, err := w.Lookup(w.t.Context(), path)
+	wantErr(w.t, path, err, syscall.ENOENT)
+}
+
 // What was made here is not listed: it is empty until somebody says otherwise.
 func TestMadeDirectoryIsKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -159,11 +174,8 @@ func TestMadeDirectoryIsKnown(t *testing.T) {
 		w.entries("")
 		w.fake.Reset()
 		for i := range 20 {
-			dir := fmt.Sprint(i)
-			_, err := w.Mkdir(t.Context(), dir, 0o755)
-			w.make(err)
-			_, err = w.Lookup(t.Context(), dir+"/f")
-			wantErr(t, "a name in a new directory", err, syscall.ENOENT)
+			dir := w.makeHere(i)
+			w.wantVacant(dir + "/f")
 			h := w.create(dir + "/f")
 			w.make(h.Flush(t.Context()))
 			h.Release()
@@ -188,15 +200,12 @@ func TestMadeDirectoryOfTheBacklogIsKnown(t *testing.T) {
 	w.entries("")
 	w.fake.Reset()
 	for i := range 20 {
-		dir := fmt.Sprint(i)
-		_, err := w.Mkdir(t.Context(), dir, 0o755)
-		w.make(err)
+		dir := w.makeHere(i)
 		if i%2 == 0 {
 			w.sent()
 		}
 		for _, name := range []string{"/f", "/g"} {
-			_, err = w.Lookup(t.Context(), dir+name)
-			wantErr(t, "a name in a new directory", err, syscall.ENOENT)
+			w.wantVacant(dir + name)
 			w.save(dir+name, "text")
 		}
 	}

@@ -163,7 +163,7 @@ func (c *Cache) unlinkOpenLater(ctx context.Context, f *File, path string, base 
 	if !c.apart() || !c.defers(path) || linked(base) || f.filling() != nil {
 		return false, nil
 	}
-	d := f.takeDoubt()
+	d := f.takeRest()
 	if err := c.postpone(&change{kind: removing, path: path, base: base, doubt: d}); err != nil {
 		f.giveBack(d)
 		return false, err

@@ -47,7 +47,7 @@ func (c *Cache) moveLater(ctx context.Context, from, to string, flags uint32) (b
 	}
 	ch := &change{kind: renaming, path: from, to: to, entry: e, base: e.Attr, over: over}
 	if dst != nil {
-		ch.doubt = dst.takeDoubt()
+		ch.doubt = dst.takeRest()
 	}
 	if err := c.postpone(ch); err != nil {
 		if dst != nil {
@@ -92,6 +92,9 @@ func (b *backlog) settleRename(ctx context.Context, path string) error {
 // renameAsSeen renames what is there, unless it would replace something else
 // than was there when that was asked for: then it gets a name beside it.
 func (c *Cache) renameAsSeen(ctx context.Context, ch *change) (Attr, error) {
+	if err := c.discard(ctx, ch.doubt.temps); untold(err) {
+		return Attr{}, err
+	}
 	a, err := c.remote.RenameIf(ctx, ch.path, ch.to, nil, &ch.over)
 	if !errors.Is(err, syscall.ESTALE) && !isGone(err) {
 		return a, err
@@ -99,7 +102,9 @@ func (c *Cache) renameAsSeen(ctx context.Context, ch *change) (Attr, error) {
 	now, tostat := c.remote.Stat(ctx, ch.to)
 	switch {
 	case tostat == nil && isOneOf(now.Attr, ch.doubt.tried): // a store of ours whose answer was lost
-		return c.remote.RenameIf(ctx, ch.path, ch.to, nil, &now.Attr)
+		if a, err := c.remote.RenameIf(ctx, ch.path, ch.to, nil, &now.Attr); !errors.Is(err, syscall.ESTALE) {
+			return a, err
+		}
 	case tostat == nil && idOf(now.Attr) == idOf(ch.base):
 		return now.Attr, nil // done by an attempt whose answer was lost
 	case tostat != nil && !isGone(tostat):

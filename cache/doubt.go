@@ -45,12 +45,17 @@ func (f *File) inherit(from *File) {
 	if from == nil {
 		return
 	}
-	d := from.takeDoubt()
-	d.temps = append(d.temps, from.takeTemps()...)
-	if d.any() {
+	if d := from.takeRest(); d.any() {
 		f.giveBack(d)
 		f.renote()
 	}
+}
+
+// takeRest is takeDoubt with the uploads that certainly failed.
+func (f *File) takeRest() doubt {
+	d := f.takeDoubt()
+	d.temps = append(d.temps, f.takeTemps()...)
+	return d
 }
 
 // ascertain asks the host whether it has a file whose store was not answered.
@@ -72,10 +77,8 @@ func (f *File) ascertain(ctx context.Context, path string) error {
 // stray is what the host has under a name of a doubt; nothing, if it is something
 // else.
 func (c *Cache) stray(ctx context.Context, path string, d doubt) (Attr, error) {
-	for _, t := range d.temps { // one that is not complete yet must not become so
-		if err := c.remote.Discard(ctx, t); err != nil {
-			return Attr{}, err
-		}
+	if err := c.discard(ctx, d.temps); err != nil { // one that is not complete yet must not become so
+		return Attr{}, err
 	}
 	if len(d.tried) == 0 {
 		return Attr{}, nil
@@ -90,6 +93,16 @@ func (c *Cache) stray(ctx context.Context, path string, d doubt) (Attr, error) {
 		return Attr{}, nil
 	}
 	return now.Attr, nil
+}
+
+// discard removes what uploads have left.
+func (c *Cache) discard(ctx context.Context, temps []string) error {
+	for _, t := range temps {
+		if err := c.remote.Discard(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // restOnly tells whether a change is about nothing but the rest of uploads, which

@@ -418,11 +418,17 @@ func TestRestOfStoreThatIsNotRepeated(t *testing.T) {
 	for name, do := range map[string]func(w *world) error{
 		"replaced": func(w *world) error { return w.Rename(context.Background(), "other", "file", 0) },
 		"removed":  func(w *world) error { return w.Unlink(context.Background(), "file") },
+		"replaced by what the host has": func(w *world) error {
+			return w.Rename(context.Background(), "there", "file", 0)
+		},
 	} {
 		for _, remount := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, " ", remount), func(t *testing.T) {
 				w := newWorld(t, func(o *cache.Options) { o.WriteBack = true })
 				w.put("file", "old")
+				if name == "replaced by what the host has" {
+					w.put("there", "text")
+				}
 				host := &cutOff{Remote: w.host.Remote, w: w}
 				w.host.Remote = host
 				w.want("file", "old")
@@ -437,7 +443,11 @@ func TestRestOfStoreThatIsNotRepeated(t *testing.T) {
 				}
 				host.good.Store(true)
 				w.sent()
-				w.wantNames("", map[string][]string{"replaced": {"file"}}[name]...)
+				if name == "removed" {
+					w.wantNames("")
+				} else {
+					w.wantNames("", "file")
+				}
 			})
 		}
 	}

@@ -59,8 +59,8 @@ func TestHelper(t *testing.T) {
 }
 
 // TestHelperTakes has a host with perl whose scp does nothing: small files need
-// none, in either direction, nor do batches. What is in the way of an upload's name goes, and nothing is written
-// through it.
+// none, in either direction, nor do batches. What is in the way of an upload's name
+// goes, and nothing is written through it.
 func TestHelperTakes(t *testing.T) {
 	scptest.Need(t, "perl")
 	r := newRemote(t, scptest.Start(t, scpInstead(t, "exit 1\n")), scpio.Options{Shells: 1})

@@ -23,7 +23,17 @@ const restSuffix = "+"
 // rest first, as that needs no answer.
 func (c *Client) storeRest(sh *shell, path string, u Upload) error {
 	then := c.begin(path, u) + " && " + c.finish(path, u, u.Keep)
+	if appends(u) {
+		then = fmt.Sprintf("rest %s %d %s", c.arg(u.Temp), u.Keep, c.place(path, u))
+	}
 	return c.put(sh, u.Temp+restSuffix, then, u, u.Keep)
+}
+
+// appends tells whether an upload leaves all that there is as it is, and appends
+// so little that one write(2) is soon done with it. It can be made in the file
+// itself then; see rest in remote.sh.
+func appends(u Upload) bool {
+	return u.Keep == u.Expect.Size && u.Keep < u.Size && u.Size-u.Keep <= smallStore
 }
 
 // begin is the command that makes the file out of what is kept. A conflict

@@ -10,11 +10,12 @@ $check = $ARGV[-1] eq 'check' && pop @ARGV;
 ($statx, $renameat2, $utimensat, $llistxattr, $lgetxattr, $lsetxattr, $lremovexattr) = map { $_ + 0 } @ARGV;
 $here = -100;
 
-# st PATH: what lstat(2) says. perl's own knows no nanoseconds.
+# st PATH|FILE: what lstat(2) says, or fstat(2). perl's own know no nanoseconds.
 sub st {
-	my ($path) = @_;
+	my ($path, $at, $flags) = ($_[0], $here, 0x900);
+	($path, $at, $flags) = ('', fileno $path, 0x1000) if ref $path; # AT_EMPTY_PATH
 	my ($b, %s) = "\0" x 256;
-	syscall($statx, $here, $path, 0x900, 0x7ff, $b) == 0 or return;
+	syscall($statx, $at, $path, $flags, 0x7ff, $b) == 0 or return;
 	@s{qw(nlink uid gid mode ino size blocks as an cs cn ms mn major minor)} =
 		unpack 'x16 L3 S x2 Q3 x8 q L x20 q L x4 q L x12 L2', $b;
 	$s{type} = substr '?pc?d?b?f?l?s???', $s{mode} >> 12, 1;
@@ -52,7 +53,7 @@ fcntl $back, 2, 1; # F_SETFD, FD_CLOEXEC
 open STDIN, '<&', $pipe;
 close $pipe;
 $SIG{TERM} = sub { $ended = 1; kill TERM => $shell, $source || () };
-$SIG{PIPE} = $SIG{XFSZ} = sub { };
+$SIG{PIPE} = $SIG{XFSZ} = $SIG{IO} = sub { }; # SIGIO: somebody waits for a lease
 binmode $_ for *STDIN, *STDOUT, $input;
 $/ = "\0";
 $| = 1;
@@ -95,10 +96,12 @@ sub touch {
 	return @stamps == 4 && utimens($path, @stamps);
 }
 
-# utimens PATH ATIME NS MTIME NS: utimensat(2), without following a link.
+# utimens PATH|FILE ATIME NS MTIME NS: utimensat(2), without following a link, or
+# futimens(3).
 sub utimens {
 	my ($path, @stamps) = @_;
 	my $b = pack 'q4', @stamps;
+	return syscall($utimensat, fileno $path, 0, $b, 0) == 0 if ref $path;
 	return syscall($utimensat, $here, $path, $b, 0x100) == 0;
 }
 
@@ -294,6 +297,26 @@ sub put {
 	return conflict($tmp, $target);
 }
 
+# lengthen FILE BYTES MODE TIMES OLD: appends to a file that was as OLD, and gives it
+# a mode and its times. If that fails it is as it was, as far as that goes.
+sub lengthen {
+	my ($file, $bytes, $mode, $times, $old) = @_;
+	my $n = syswrite $file, $bytes;
+	return 1 if defined $n && $n == length $bytes && chmod($mode, $file) && utimens($file, @$times);
+	my $why = $!;
+	shorten($file, $old);
+	$! = $why;
+	return;
+}
+
+# shorten FILE OLD: makes a file what it was before lengthen.
+sub shorten {
+	my ($file, $old) = @_;
+	truncate $file, $old->{size};
+	chmod $old->{mode} & 07777, $file;
+	utimens($file, @$old{qw(as an ms mn)});
+}
+
 # The functions of remote.sh that are done here, by their names there. One
 # that returns nothing has changed nothing: then the shell does it.
 %do = (
@@ -378,6 +401,35 @@ sub put {
 			return 1;
 		}
 		return put($tmp, $target, $new, $old);
+	},
+	rest => sub {
+		my ($tmp, $keep, $target, $expect, $mode, $time) = @_;
+		my $old = st($target);
+		return unless $old && $old->{version} eq $expect && $old->{type} eq 'f' && $old->{size} == $keep;
+		touch("$tmp+", '', $time) if $time ne '';
+		my $new = st("$tmp+") or return;
+		sysopen my $rest, "$tmp+", 0 or return;
+		sysread $rest, my $bytes, $new->{size};
+		return if length $bytes != $new->{size};
+		sysopen my $file, $target, 06001 or return; # O_WRONLY|O_APPEND|O_NONBLOCK
+		# A write lease (F_SETLEASE, F_WRLCK): nobody else has the file open, and
+		# who opens it now waits.
+		fcntl $file, 1024, 1 or return;
+		$old = st($file);
+		return unless $old && $old->{version} eq $expect;
+		if (!lengthen($file, $bytes, oct $mode, [@$new{qw(as an ms mn)}], $old)) {
+			my $why = "$!";
+			unlink "$tmp+";
+			a($target);
+			return z(6, $why);
+		}
+		my $is = st($target);
+		unless ($is && $is->{ino} == $old->{ino} && $is->{dev} == $old->{dev}) {
+			shorten($file, $old);
+			return conflict("$tmp+", $target);
+		}
+		unlink "$tmp+";
+		return f($target);
 	},
 	M => sub {
 		my ($from, $to, $how) = @_;

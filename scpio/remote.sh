@@ -225,12 +225,21 @@ aside() {
 	away=$o
 }
 
+# near: whether an upload is beside its target; else it is refused.
+near() {
+	[ -n "$away" ] || return 0
+	away=
+	sweep
+	z 1 'Permission denied'
+	return 1
+}
+
 # O TMP TARGET EXPECT KEEP: begin an upload in pieces with the first KEEP bytes
 # of the target, if that is the version EXPECT ("-": whatever it is). What
 # there is of it goes when the shell ends before o: so the client has only to
 # let go of this shell, however it comes to that.
 O() {
-	[ -z "$away" ] || { away=; sweep; z 1 'Permission denied'; return 1; }
+	near || return
 	d=$1
 	[ "$3" = - ] || {
 		o=$(v "$2")
@@ -270,6 +279,16 @@ o() {
 	return 1
 }
 e() { cat "$1+" >>"$1"; }
+
+# rest TMP KEEP TARGET EXPECT MODE TIME HOW: all of an upload that begins with the
+# KEEP bytes of the target, and whose rest is TMP+ and not large. The helper, where
+# there is one, appends it to the target itself, if nobody can see a part of it.
+rest() {
+	O "$1" "$3" "$4" "$2" && o "$1" "$2" "$5" || return
+	o=$1
+	shift 2
+	put "$o" "$@"
+}
 
 # many DIR LAST SIZE: the sink of a stream of files, which are called 0 to LAST in
 # a fresh directory, r from then on. As there is no -r, whatever passes for a
@@ -709,6 +728,7 @@ case $a in
 	take() { give take "$o" "$1"; IFS= read -r x <&"$back" || { k "$o"; exit 1; }; [ -z "$x" ]; }
 	fill() { give fill "$r" "$@"; IFS= read -r x <&"$back" || exit 1; [ -z "$x" ]; }
 	sweep() { [ -z "$r" ] || give sweep "$r"; r=; }
+	rest() { near && give rest "$@"; }
 	for o in A L F B Z N D K M H Y T r m remove setattr; do eval "$o() { give $o \"\$@\"; }"; done
 	f() {
 		[ "$1" = 0 ] || { z "$1" "$x"; return; }

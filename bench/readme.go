@@ -61,9 +61,10 @@ func (r *report) section(rtt float64, dir string) string {
 		fmt.Fprintf(&b, "![time divided by that of scpfs](%s/%s)\n\n", dir, chartName(rtt))
 	}
 	fmt.Fprintf(&b, "Round trip %g ms. The factor is the time divided by that of scpfs; > and ~ mark tools that did not finish, † other runs.\n\n", rtt)
+	tools := append(r.compared(rtt), "scpfs")
 	b.WriteString(r.table(rtt, r.compared(rtt)))
 	b.WriteString("\nMeasured by:\n\n")
-	b.WriteString(r.origin())
+	b.WriteString(r.origin(func(m result) bool { return m.RTT == rtt && slices.Contains(tools, m.Tool) }))
 	fmt.Fprintf(&b, "Other round-trip times, and how each tool was run: [%s](%s/README.md).\n", dir, dir)
 	return b.String()
 }

@@ -170,6 +170,19 @@ func TestRunsOfWhichNothingIsLeftAreForgotten(t *testing.T) {
 	}
 }
 
+// The page names all runs, the section of one round-trip time those that it is of.
+func TestOrigin(t *testing.T) {
+	r := sampleReport()
+	r.begin(runInfo{Command: "make bench at 100 ms", Reps: 1})
+	r.add([]result{{Row: readLarge, Tool: "scp", RTT: 100, Share: 1, Samples: seconds(12)}})
+	expect(t, r.page(), "    make bench\n", "    make bench at 100 ms\n")
+	section := r.section(50, "docs")
+	expect(t, section, "    make bench\n")
+	if strings.Contains(section, "at 100 ms") {
+		t.Errorf("a run of another round-trip time is named in:\n%s", section)
+	}
+}
+
 func TestRenderReadme(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "README.md")
 	out := filepath.Join(filepath.Dir(page), "docs/benchmark")

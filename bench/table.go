@@ -11,7 +11,7 @@ func (r *report) page() string {
 	var b strings.Builder
 	b.WriteString("# Benchmark\n\n<!-- Written by make bench from results.json. -->\n\n")
 	b.WriteString(introduction)
-	b.WriteString(r.origin())
+	b.WriteString(r.origin(func(result) bool { return true }))
 	b.WriteString("The raw results, with round trips and bytes, are in [results.json](results.json).\n\n")
 	b.WriteString(r.markdown())
 	return b.String()
@@ -31,10 +31,13 @@ and the cache directory is empty.
 
 `
 
-// origin is how the results came about.
-func (r *report) origin() string {
+// origin is how those results came about that are shown.
+func (r *report) origin(shown func(result) bool) string {
 	var b strings.Builder
 	for i, run := range r.Runs {
+		if !slices.ContainsFunc(r.Results, func(m result) bool { return m.Run == i && shown(m) }) {
+			continue
+		}
 		fmt.Fprintf(&b, "    %s\n\n%s; repetitions: %d", run.Command, run.Date.Format("2006-01-02 15:04 MST"), run.Reps)
 		for _, name := range toolNames() {
 			if version, ok := run.Versions[name]; ok && r.measuredIn(i, name) {

@@ -30,6 +30,9 @@ const (
 // the file locked.
 func (f *File) conflict(ctx context.Context, path string, u Upload) error {
 	now, err := f.c.stat(ctx, path) // which is what a person decides about, see Resolve
+	if untold(err) {
+		return err // it may be ours, whose answer was lost
+	}
 	if err == nil && f.derives(now.Attr, u.Expect) {
 		f.rebase(now.Attr)
 		return f.storeLocked(ctx)

@@ -96,8 +96,8 @@ func (c *Cache) resume(r record) error {
 	}
 	path := string(r.Path)
 	copied := r.partial()
-	if copied {
-		r.Base, r.Path = Attr{}, []byte(c.freeName(path, "recovered"))
+	if copied { // under a name of which the host has nothing
+		r.Base, r.Over, r.Tried, r.Path = Attr{}, nil, nil, []byte(c.freeName(path, "recovered"))
 	}
 	f, err := c.reopen(r)
 	if err != nil {

@@ -343,6 +343,29 @@ func TestStrayOfLostAnswer(t *testing.T) {
 	}
 }
 
+// TestStoreRefusedAndThenSilence: the host has a store whose answer was lost, refuses
+// it the next time, and is away when it is asked why. That is no conflict.
+func TestStoreRefusedAndThenSilence(t *testing.T) {
+	for _, through := range []bool{false, true} {
+		w := newWorld(t, func(o *cache.Options) { o.WriteBack = !through })
+		w.put("f", "old")
+		h := w.openFile("f", os.O_WRONLY|os.O_TRUNC)
+		w.write(h, "text", 0)
+		lost := func(error) error { return syscall.ENOTCONN }
+		w.host.On(cachetest.Hook{Method: "Store", Path: "f", Times: 1, After: lost})
+		w.host.On(cachetest.Hook{Method: "Stat", Path: "f", Times: 1, After: lost})
+		for range 3 {
+			if err := h.Flush(t.Context()); err != nil && (!through || err != syscall.ENOTCONN) {
+				t.Errorf("flush says %v", err)
+			}
+		}
+		h.Release()
+		w.sent()
+		w.wantNames("", "f")
+		w.wantThere("f", "text")
+	}
+}
+
 func testStray(t *testing.T, through, older bool, name string, do func(w *world) error) {
 	w := newWorld(t, func(o *cache.Options) { o.WriteBack = !through })
 	if name == "replaced by what the host has" {

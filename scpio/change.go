@@ -11,13 +11,20 @@ import (
 // change runs a command of the library that answers with the attributes of
 // the one file it touched.
 func (c *Client) change(ctx context.Context, op, path, command string) (Attr, error) {
+	return c.changeFrom(ctx, op, "", path, command)
+}
+
+// changeFrom is change of a file that had another name.
+func (c *Client) changeFrom(ctx context.Context, op, from, path, command string) (Attr, error) {
 	var a Attr
 	err := c.do(ctx, op, path, func(sh *shell) error {
 		if err := sh.send(command); err != nil {
 			return err
 		}
 		e, err := sh.one(c.abs(path))
-		a = e.Attr
+		if a = e.Attr; err == nil {
+			c.tellAbove(sh, path, from)
+		}
 		return err
 	})
 	return a, err
@@ -32,6 +39,7 @@ func (c *Client) silent(ctx context.Context, op, path, command string) error {
 		for _, err := range sh.records(c.abs(path)) {
 			return err
 		}
+		c.tellAbove(sh, path, "")
 		return nil
 	})
 }
@@ -150,6 +158,7 @@ func (c *Client) Rename(ctx context.Context, from, to string, flags uint32) (Att
 			}
 			first = false
 		}
+		c.tellAbove(sh, to, from)
 		return nil
 	})
 	return a, err

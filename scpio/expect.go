@@ -29,7 +29,7 @@ func (c *Client) RenameIf(ctx context.Context, from, to string, old, over *Attr)
 	if p, q := parent(from), parent(to); p != q {
 		cmd += " " + c.arg(p) + " " + c.arg(q)
 	}
-	return c.change(ctx, "rename", to, cmd)
+	return c.changeFrom(ctx, "rename", from, to, cmd)
 }
 
 // contents is the part of a version that an attribute alone does not change, as

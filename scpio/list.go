@@ -192,8 +192,21 @@ func listError(a answer, n int) error {
 	return nil
 }
 
-// record reads the next record of an answer, of either engine, or its end.
+// record reads the next record of an answer, of either engine, or its end. Those
+// of directories in which the command has changed something are kept apart.
 func (s *shell) record(abs string) (Entry, *answer, error) {
+	for {
+		e, end, err := s.anyRecord(abs)
+		if err != nil || end != nil || e.Name != aboveName && e.Name != aboveFrom {
+			return e, end, err
+		}
+		if len(s.above) < 2 {
+			s.above = append(s.above, e)
+		}
+	}
+}
+
+func (s *shell) anyRecord(abs string) (Entry, *answer, error) {
 	first, err := s.r.Peek(1)
 	if err != nil {
 		return Entry{}, nil, eof(err)

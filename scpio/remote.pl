@@ -86,6 +86,16 @@ sub a {
 # f PATH...: the end of a change that went well.
 sub f { a($_) or return failed() for @_; return z(0, '') }
 
+# d PATH [NAME]: adds the attributes of the directory that a name is in, which a
+# change of ours has made other ones. No file has the name that they have.
+sub d { my ($path, $name) = (@_, '/.'); a(above($path), $name) }
+
+# above PATH: the directory of a name.
+sub above { return $_[0] =~ /^(.*\/)/s ? "$1." : '.' }
+
+# g PATH: the end of a change of a name that went well.
+sub g { a($_[0]) or return failed(); d($_[0]); return z(0, '') }
+
 # rename2 FROM TO FLAGS: renameat2(2).
 sub rename2 { my ($from, $to, $flags) = @_; return syscall($renameat2, $here, $from, $here, $to, $flags) == 0 }
 
@@ -284,12 +294,12 @@ sub put {
 	my ($tmp, $target, $new, $old) = @_;
 	unless (rename2($tmp, $target, 2)) {
 		return conflict($tmp, $target) if $! == 2; # ENOENT
-		return $! == 22 && rename($tmp, $target) ? f($target) : failed($tmp); # EINVAL: this file system cannot
+		return $! == 22 && rename($tmp, $target) ? g($target) : failed($tmp); # EINVAL: this file system cannot
 	}
 	my $was = st($tmp);
 	if ($was && same($was, $old)) {
 		unlink $tmp;
-		return f($target);
+		return g($target);
 	}
 	rename2($tmp, $target, 2) or rename2($tmp, $target, 1);
 	$was = st($tmp);
@@ -315,6 +325,23 @@ sub shorten {
 	truncate $file, $old->{size};
 	chmod $old->{mode} & 07777, $file;
 	utimens($file, @$old{qw(as an ms mn)});
+}
+
+# moved FROM TO: rename(2), to its end.
+sub moved {
+	my ($from, $to) = @_;
+	rename($from, $to) && a($to) or return failed();
+	d($to);
+	d($from, '/..') if above($from) ne above($to);
+	return z(0, '');
+}
+
+# removed PATH OK: the end of a removal.
+sub removed {
+	my ($path, $ok) = @_;
+	$ok or return failed();
+	d($path);
+	return z(0, '');
 }
 
 # The functions of remote.sh that are done here, by their names there. One
@@ -374,7 +401,7 @@ sub shorten {
 		umask oct $umask;
 		my $ok = sysopen my $file, $path, 0301, 0666;
 		umask 0;
-		return $ok ? f($path) : failed();
+		return $ok ? g($path) : failed();
 	},
 	D => sub {
 		my ($path, $umask, $mode) = @_;
@@ -382,14 +409,14 @@ sub shorten {
 		umask oct $umask;
 		my $ok = mkdir $path, 0777;
 		umask 0;
-		return $ok ? f($path) : failed();
+		return $ok ? g($path) : failed();
 	},
 	K => sub {
 		my ($tmp, $target, $expect, $mode, $time, $how) = @_;
 		return if $how ne '' || $mode =~ /^0[1-7]/;
 		touch($tmp, '', $time) if $time ne '';
 		if ($expect eq '-') {
-			return f($target) if rename2($tmp, $target, 1);
+			return g($target) if rename2($tmp, $target, 1);
 			return conflict($tmp, $target) if $! == 17; # EEXIST
 			return;
 		}
@@ -433,12 +460,12 @@ sub shorten {
 	},
 	M => sub {
 		my ($from, $to, $how) = @_;
-		if ($how eq '') { return rename($from, $to) ? f($to) : failed() }
+		if ($how eq '') { return moved($from, $to) }
 		rename2($from, $to, $how eq 'new' ? 1 : 2) or return;
 		return f($to, $how eq 'new' ? () : $from);
 	},
-	H => sub { return link($_[0], $_[1]) ? f($_[1]) : failed() },
-	Y => sub { return symlink($_[0], $_[1]) ? f($_[1]) : failed() },
+	H => sub { return link($_[0], $_[1]) ? g($_[1]) : failed() },
+	Y => sub { return symlink($_[0], $_[1]) ? g($_[1]) : failed() },
 	T => sub {
 		my ($path, $expect, $size) = @_;
 		my $s = st($path);
@@ -474,14 +501,14 @@ sub shorten {
 	r => sub {
 		my ($path, $want) = @_;
 		still($path, $want) or return z(9, '');
-		return unlink($path) ? z(0, '') : failed();
+		return removed($path, unlink $path);
 	},
 	m => sub {
 		my ($from, $to, $old, $over) = @_;
 		still($from, $old) && still($to, $over) or return z(9, '');
-		return rename($from, $to) ? f($to) : failed();
+		return moved($from, $to);
 	},
-	remove => sub { return ($_[0] eq 'rm' ? unlink $_[1] : rmdir $_[1]) ? z(0, '') : failed() },
+	remove => sub { return removed($_[1], $_[0] eq 'rm' ? unlink $_[1] : rmdir $_[1]) },
 	setattr => sub {
 		my ($path, $owner, $mode, $atime, $mtime) = @_;
 		return if $owner ne '' || -l $path;

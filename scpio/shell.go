@@ -34,6 +34,10 @@ type shell struct {
 	watch  *watchdog // of the operation under way
 	life   *life     // of all shells
 	killed atomic.Bool
+
+	// above are the records of the directories in which the command under way
+	// has changed something, see d in remote.pl.
+	above []Entry
 }
 
 // maxNoise bounds what rc files may print before our marker.
@@ -162,6 +166,7 @@ func (s *shell) extend(by time.Duration) {
 // send writes a command with the bytes that follow it, if any, in one go.
 func (s *shell) send(command string, payload ...[]byte) error {
 	buf := append([]byte(s.line(command)), bytes.Join(payload, nil)...)
+	s.above = nil
 	_, err := s.sess.Write(buf)
 	return err
 }

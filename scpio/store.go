@@ -63,7 +63,9 @@ func (c *Client) Store(ctx context.Context, path string, u Upload) (Attr, error)
 	var got Attr
 	err := c.transfer(ctx, c.do, "store", path, func(sh *shell) error {
 		var err error
-		got, err = c.store(ctx, sh, path, u)
+		if got, err = c.store(ctx, sh, path, u); err == nil {
+			c.tellAbove(sh, path, "")
+		}
 		return err
 	})
 	return got, err

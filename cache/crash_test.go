@@ -3,6 +3,7 @@ package cache_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +21,13 @@ var scenes = map[string]func(a *actor) error{
 		_, err := a.create("new", "text", os.O_EXCL)
 		return err
 	},
+	"new, with a mode": func(a *actor) error {
+		h, err := a.Create(context.Background(), "new", os.O_RDWR|os.O_EXCL, 0o640)
+		if err == nil {
+			_, err = a.Setattr(context.Background(), "new", h.Attr().Ino, cache.Change{Mode: new(uint32(0o604))})
+		}
+		return err
+	},
 	"modified":      func(a *actor) error { _, err := a.edit("f", "new"); return err },
 	"can be mapped": func(a *actor) error { _, err := a.mapped("f"); return err },
 	"mapped and written": func(a *actor) error {
@@ -33,6 +41,17 @@ var scenes = map[string]func(a *actor) error{
 		e, err := a.Lookup(context.Background(), "f")
 		if err == nil {
 			_, err = a.Open(context.Background(), "f", e.Attr.Ino, os.O_WRONLY|os.O_TRUNC)
+		}
+		return err
+	},
+	"truncated, and closed once": func(a *actor) error {
+		e, err := a.Lookup(context.Background(), "f")
+		if err != nil {
+			return err
+		}
+		h, err := a.Open(context.Background(), "f", e.Attr.Ino, os.O_WRONLY|os.O_TRUNC)
+		if err == nil && !h.FlushLater(func() bool { return true }) {
+			err = errors.New("it is not left to the next flush")
 		}
 		return err
 	},
@@ -103,6 +122,24 @@ var scenes = map[string]func(a *actor) error{
 		}
 		return err
 	},
+	"written back, moved over another, then written": func(a *actor) error {
+		ctx := context.Background()
+		if _, err := a.Lookup(ctx, "f"); err != nil {
+			return err
+		}
+		a.host.On(cachetest.Hook{Method: "*", Path: "*", Before: func(context.Context) error { return syscall.ENOTCONN }})
+		h, err := a.create("new", "text", 0)
+		if err == nil {
+			err = h.Flush(ctx)
+		}
+		if err == nil {
+			err = a.Rename(ctx, "new", "f", 0)
+		}
+		if err == nil {
+			_, err = h.WriteAt(ctx, []byte("half"), 2)
+		}
+		return err
+	},
 	"removed": func(a *actor) error {
 		h, err := a.edit("f", "new")
 		if err == nil {
@@ -157,6 +194,7 @@ func TestRecoveryAfterKill(t *testing.T) {
 		"new, exclusive":             {"f": old, "new": "", "new.recovered-here-": "text"},
 		"modified":                   {"f": old, "f.recovered-here-": "new contents"},
 		"truncated":                  {"f": old, "f.recovered-here-": ""},
+		"truncated, and closed once": {"f": ""},
 		"flush failed":               {"f": "new contents"},
 		"flush failed, then written": {"f": old, "f.recovered-here-": "halfcontents"},
 		"flush failed, then renamed": {"g": "new contents"},
@@ -164,10 +202,11 @@ func TestRecoveryAfterKill(t *testing.T) {
 		"in the middle of a store":   {"f": "new contents"},
 		"in a renamed directory":     {"f": old, "e/new": "text"},
 		"removed":                    {},
-		"unnamed":                    {"f": old},
-		"clean":                      {"f": "3ld contents"},
-		"can be mapped":              {"f": old},
-		"mapped and written":         {"f": old, "f.recovered-here-": "new contents"},
+		"written back, moved over another, then written": {"f": "text", "f.recovered-here-": "tehalf"},
+		"unnamed":            {"f": old},
+		"clean":              {"f": "3ld contents"},
+		"can be mapped":      {"f": old},
+		"mapped and written": {"f": old, "f.recovered-here-": "new contents"},
 	} {
 		t.Run(scene, func(t *testing.T) {
 			w := killed(t, scene)
@@ -176,8 +215,22 @@ func TestRecoveryAfterKill(t *testing.T) {
 			w.wantLogged(0)
 			w.close()
 			w.wantHost(want)
+			if all := strings.Join(w.names(""), " "); strings.Contains(all, "conflict") {
+				t.Errorf("nobody else writes, and there are %s", all)
+			}
 		})
 	}
+}
+
+// The mode of a file that nobody has written to yet is not lost either.
+func TestModeAfterKill(t *testing.T) {
+	w := killed(t, "new, with a mode")
+	w.open()
+	w.wantHost(map[string]string{"f": old, "new": ""})
+	if got := w.lstat("new").Mode & 07777; got != 0o604 {
+		t.Errorf("the host has mode %o", got)
+	}
+	w.wantLogged(0)
 }
 
 // mapped opens a file so that it can be written to behind the cache's back.

@@ -31,6 +31,7 @@ type File struct {
 	dirty bool         // the host does not have the contents or attributes
 	noted bool         // the log knows that it is dirty
 	ended bool         // the log says that what it has was flushed
+	blank bool         // the host has made it for us; as long as seq is 0 it is empty
 	stuck bool         // in a conflict that only a program can end
 	tried []trial      // uploads of which it is not known whether the host has them
 	temps []string     // names of uploads that the host may have, see temp.go

@@ -221,6 +221,75 @@ func TestOwnOwnerGoesWithTheStore(t *testing.T) {
 	}
 }
 
+// What a program sets of a file that it has made exclusively, before it writes or
+// without ever writing, the host gets with the store, and nobody misses it here.
+func TestAttributesGoWithTheFirstStore(t *testing.T) {
+	uid, gid, mode := uint32(os.Getuid()), uint32(os.Getgid()), uint32(0o640)
+	for _, text := range []string{"", "text"} {
+		w := newWorld(t, func(o *cache.Options) { o.UID, o.GID = uid, gid })
+		w.entries("")
+		h, err := w.Create(t.Context(), "f", os.O_RDWR|os.O_EXCL, 0o600)
+		w.make(err)
+		ino := h.Attr().Ino
+		w.fake.Reset()
+		_, err = w.Setattr(t.Context(), "f", ino, cache.Change{UID: &uid, GID: &gid})
+		w.make(err)
+		w.wantLogged(0)
+		a, err := w.Setattr(t.Context(), "f", ino, cache.Change{Mode: &mode})
+		w.make(err)
+		w.wantCalls("its owner and its mode", "")
+		w.wantLogged(1)
+		if e := w.lookup("f"); a.Mode != syscall.S_IFREG|mode || e.Attr.Mode != a.Mode {
+			t.Errorf("the mode is %o, and %o", a.Mode, e.Attr.Mode)
+		}
+		if text != "" {
+			w.write(h, text, 0)
+		}
+		w.flush(h)
+		w.wantCalls("all of it", "Store 1")
+		if e := w.lookup("f"); w.lstat("f").Mode&07777 != mode || e.Attr.Mode != a.Mode {
+			t.Errorf("the host has mode %o, we %o", w.lstat("f").Mode&07777, e.Attr.Mode)
+		}
+		other := uint32(0o600)
+		_, err = w.Setattr(t.Context(), "f", ino, cache.Change{Mode: &other})
+		w.make(err)
+		w.wantCalls("the mode of what is stored", "Setattr 1")
+		h.Release()
+		w.wantThere("f", text)
+		w.wantLogged(0)
+	}
+}
+
+// An empty file that will be flushed once more is left to that; one with contents,
+// or without another descriptor, is not.
+func TestFlushLater(t *testing.T) {
+	w := newWorld(t)
+	w.put("f", "old")
+	yes, no := func() bool { return true }, func() bool { return false }
+	h := w.openFile("f", os.O_WRONLY|os.O_TRUNC)
+	w.fake.Reset()
+	if h.FlushLater(no) || !h.FlushLater(yes) {
+		t.Error("another descriptor does not matter")
+	}
+	w.wantCalls("a flush that is left to another", "")
+	w.wantThere("f", "old")
+	w.write(h, "new", 0)
+	if h.FlushLater(yes) {
+		t.Error("contents are left to another flush")
+	}
+	w.flush(h)
+	w.wantCalls("one with contents", "Store 1")
+	h.Release()
+	w.wantThere("f", "new")
+	h = w.openFile("f", os.O_WRONLY|os.O_TRUNC)
+	if !h.FlushLater(yes) {
+		t.Error("the flush is not left to another")
+	}
+	h.Release() // there was none
+	w.close()
+	w.wantThere("f", "")
+}
+
 // A time that is set must not hide that the host has other contents.
 func TestSetTimeDoesNotHideForeignChange(t *testing.T) {
 	w := newWorld(t)

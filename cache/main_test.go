@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -35,6 +36,7 @@ func play(name string) {
 	host := cachetest.NewFaulty(cachetest.NewDir(os.Getenv(hostVar)))
 	c, err := cache.Open(context.Background(), host, cache.Options{
 		Dir: os.Getenv(cacheVar), Timeouts: cache.SameTimeouts(time.Hour), Hostname: "here",
+		WriteBack: strings.HasPrefix(name, "written back"),
 	})
 	if err == nil {
 		err = scenes[name](&actor{c, host})

@@ -91,6 +91,7 @@ func (f *File) begin(o *object, base Attr, mode uint32) error {
 	defer f.mu.Unlock()
 	f.obj, f.base, f.attr = o, base, base
 	if base.Ino != 0 {
+		f.blank = true
 		return nil
 	}
 	f.attr = newAttr(mode, f.c.o)

@@ -110,18 +110,35 @@ func (f *File) setHere(ch Change) bool {
 	defer f.mu.Unlock()
 	gone := f.obj != nil && len(f.paths) == 0
 	ch = f.withoutOwnLocked(ch)
-	if !gone && !(f.dirty && ch.UID == nil && ch.GID == nil && (f.base.Ino == 0 || f.base.UID == f.c.o.UID || f.c.o.UID == 0)) {
+	if !gone && !(f.awaitedLocked() && ch.UID == nil && ch.GID == nil && (f.base.Ino == 0 || f.base.UID == f.c.o.UID || f.c.o.UID == 0)) {
 		return false
 	}
+	if ch == (Change{}) {
+		return true
+	}
+	was := f.attr
 	Apply(&f.attr, ch)
+	if !gone && f.noteLocked(f.ended || !f.dirty) != nil {
+		f.attr = was
+		return false
+	}
+	if !gone {
+		f.beginsLocked()
+		f.dirty = true
+	}
 	if f.from != nil && f.from.seq == f.seq {
 		f.from.seq++ // still a copy: only attributes change
 	}
 	f.seq++
-	if !gone && f.noteLocked(f.ended) != nil {
-		return false
-	}
 	return true
+}
+
+// awaitedLocked tells whether there is a store to come that attributes can go
+// with: that of changes, or the first of a file that a program has just made and
+// has open, and gives the mode of another before it writes, as "sed -i" does. To be
+// called by who holds the file.
+func (f *File) awaitedLocked() bool {
+	return f.dirty || f.blank && f.seq == 0 && f.writers == 0 && f.refs > 1
 }
 
 // withoutOwnLocked leaves out of a change the owner that a file has already, as
@@ -131,7 +148,7 @@ func (f *File) setHere(ch Change) bool {
 func (f *File) withoutOwnLocked(ch Change) Change {
 	const setID = syscall.S_ISUID | syscall.S_ISGID
 	may := f.attr.UID == f.c.o.UID || f.c.o.UID == 0
-	if !f.dirty || !may || f.attr.Mode&setID != 0 || ch.UID != nil && *ch.UID != f.attr.UID || ch.GID != nil && *ch.GID != f.attr.GID {
+	if !f.awaitedLocked() || !may || f.attr.Mode&setID != 0 || ch.UID != nil && *ch.UID != f.attr.UID || ch.GID != nil && *ch.GID != f.attr.GID {
 		return ch
 	}
 	if f.base.Ino == 0 {

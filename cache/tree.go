@@ -33,13 +33,15 @@ type tree struct {
 	// same holds for all such files and the moment allLinks.
 	links    map[fileID]moment
 	allLinks moment
+
+	above map[string]above // by the path of what was changed
 }
 
 // maxLinks bounds tree.links.
 const maxLinks = 1 << 16
 
 func newTree(limit int) *tree {
-	t := &tree{root: newNode(0), count: 1, limit: limit, links: map[fileID]moment{}}
+	t := &tree{root: newNode(0), count: 1, limit: limit, links: map[fileID]moment{}, above: map[string]above{}}
 	t.listed, _ = simplelru.NewLRU[*node, struct{}](1<<31-1, nil)
 	return t
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -37,8 +38,17 @@ func (m *model) entered(path string) {
 	dir, _ := split(path)
 	m.clock++
 	a := m.files[dir]
-	a.Mtime = m.clock
+	a.Mtime, a.Ctime = m.clock, m.clock
 	m.files[dir] = a
+}
+
+// tell has the host tell, with most answers, what the directory of a path is now.
+func (m *model) tell(paths ...string) {
+	for _, p := range paths {
+		if dir, _ := split(p); m.clock%3 != 0 {
+			m.tree.tell(p, m.files[dir])
+		}
+	}
 }
 
 func (m *model) isDir(path string) bool { return isDir(m.files[path]) }
@@ -63,6 +73,7 @@ func (m *model) add(path string, kind uint32) {
 	}
 	m.files[path] = m.attr(kind)
 	m.entered(path)
+	m.tell(path)
 	m.tree.put(path, Entry{Attr: m.files[path]})
 }
 
@@ -72,6 +83,7 @@ func (m *model) remove(path string) {
 	}
 	delete(m.files, path)
 	m.entered(path)
+	m.tell(path)
 	m.tree.remove(path)
 }
 
@@ -93,6 +105,7 @@ func (m *model) store(path string) {
 	}
 	m.files[path] = m.attr(syscall.S_IFREG)
 	m.entered(path)
+	m.tell(path)
 	m.tree.put(path, Entry{Attr: m.files[path]})
 }
 
@@ -119,6 +132,7 @@ func (m *model) rename(from, to string) {
 	a := m.files[to]
 	a.Ctime = m.clock
 	m.files[to] = a
+	m.tell(from, to)
 	m.tree.move(from, to, a)
 }
 
@@ -262,6 +276,50 @@ func (n *node) nodes() int {
 		all += k.nodes()
 	}
 	return all
+}
+
+// Answers to changes in one directory come in another order than the changes were
+// made in, and what was told of it then is not believed; nor what was told of
+// another directory, or long ago.
+func TestToldOfDirectory(t *testing.T) {
+	dir := func(ctime int64) Attr {
+		return Attr{Mode: syscall.S_IFDIR | 0o755, Nlink: 2, Dev: 1, Ino: 1, Ctime: ctime}
+	}
+	file := func(ino uint64) Entry { return Entry{Attr: Attr{Mode: syscall.S_IFREG, Nlink: 1, Dev: 1, Ino: ino}} }
+	other := dir(9)
+	other.Ino = 2
+	for name, c := range map[string]struct {
+		told []Attr // of the changes, in the order of their answers
+		late time.Duration
+		want int64 // its ctime; 0: not known
+	}{
+		"in order":          {[]Attr{dir(2), dir(3)}, 0, 3},
+		"the other way":     {[]Attr{dir(3), dir(2)}, 0, 0},
+		"in one tick":       {[]Attr{dir(2), dir(2)}, 0, 0},
+		"another directory": {[]Attr{other}, 0, 0},
+		"long ago":          {[]Attr{dir(2)}, time.Minute, 0},
+		"nothing":           {[]Attr{{}}, 0, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			tree := newTree(100)
+			tree.learn("", 0, Entry{Attr: dir(1)}, time.Now())
+			for i, a := range c.told {
+				path := string(rune('a' + i))
+				if a.Ino != 0 {
+					tree.tell(path, a)
+				}
+				time.Sleep(c.late)
+				tree.put(path, file(uint64(10+i)))
+			}
+			e, k := tree.lookup("", time.Time{}, time.Time{})
+			if got := map[bool]int64{true: e.Attr.Ctime}[k == known]; got != c.want {
+				t.Errorf("%s: known is the directory of time %d, want %d", name, got, c.want)
+			}
+			if len(tree.above) > 0 {
+				t.Errorf("%s: left is %v", name, tree.above)
+			}
+		})
+	}
 }
 
 func FuzzTree(f *testing.F) {

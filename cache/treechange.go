@@ -52,11 +52,11 @@ func (t *tree) putLocked(path string, e Entry) {
 	if dir == nil {
 		return
 	}
-	if old == nil || old.id() != idOf(e.Attr) {
-		dir.at = 0
-	}
 	if old == nil && isDir(e.Attr) {
 		dir.link(1)
+	}
+	if old == nil || old.id() != idOf(e.Attr) {
+		t.alteredLocked(dir, path)
 	}
 	above, _ := split(path)
 	t.setLocked(dir, name, e, momentOf(time.Now()))
@@ -72,7 +72,6 @@ func (t *tree) remove(path string) {
 	if dir == nil {
 		return
 	}
-	dir.at = 0
 	if n != nil {
 		if isDir(n.attr()) {
 			dir.link(-1)
@@ -80,6 +79,7 @@ func (t *tree) remove(path string) {
 		dir.remove(name)
 		t.dropLocked(n)
 	}
+	t.alteredLocked(dir, path)
 }
 
 // link counts a directory in a directory that came or went.
@@ -101,14 +101,14 @@ func (t *tree) move(from, to string, a Attr) {
 	if isDir(a) {
 		t.moved = t.now
 	}
-	if fromDir != nil {
-		fromDir.at = 0
-		if n != nil {
-			fromDir.remove(fromName)
-		}
+	if fromDir != nil && n != nil {
+		fromDir.remove(fromName)
 	}
 	if isDir(a) {
 		moveLink(fromDir, toDir)
+	}
+	if fromDir != toDir {
+		t.alteredLocked(fromDir, from)
 	}
 	if old != nil && old != n {
 		if isDir(old.attr()) {
@@ -117,13 +117,13 @@ func (t *tree) move(from, to string, a Attr) {
 		toDir.remove(toName)
 		t.dropLocked(old)
 	}
+	t.alteredLocked(toDir, to)
 	if toDir == nil {
 		if n != nil {
 			t.dropLocked(n)
 		}
 		return
 	}
-	toDir.at = 0
 	if n == nil {
 		t.setLocked(toDir, toName, Entry{Attr: a}, 0)
 		return

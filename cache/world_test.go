@@ -102,6 +102,7 @@ func (w *world) open() {
 		w.t.Fatal(err)
 	}
 	w.Cache = c
+	w.fake.OnAbove = c.OnAbove
 }
 
 // close closes the cache, if it is open; what cannot be sent stays.
@@ -166,6 +167,13 @@ func (w *world) make(err error) {
 func (w *world) mkdir(name string) {
 	w.t.Helper()
 	w.make(os.MkdirAll(w.path(name), 0o755))
+}
+
+// lstat is what the host has of a name.
+func (w *world) lstat(name string) (st syscall.Stat_t) {
+	w.t.Helper()
+	w.make(syscall.Lstat(w.path(name), &st))
+	return st
 }
 
 // there is what the host has in a file.

@@ -233,6 +233,32 @@ func (h *Handle) Flush(ctx context.Context) error {
 	return h.Fsync(ctx)
 }
 
+// FlushLater tells whether a flush can do without the host, as another will
+// follow: that is so of an empty file which whoever closes it still has open
+// by another descriptor, as again tells. Shells open the target of ">", give it
+// another number and close the first, before anybody has written. After a crash
+// the file is empty nonetheless.
+func (h *Handle) FlushLater(again func() bool) bool {
+	if !h.write || h.f.c.later() || !h.f.isVoid() || !again() {
+		return false
+	}
+	f := h.f
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.voidLocked() && f.noteLocked(true) == nil
+}
+
+// isVoid tells whether the file is to be stored, and empty.
+func (f *File) isVoid() bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.voidLocked()
+}
+
+func (f *File) voidLocked() bool {
+	return f.dirty && len(f.paths) > 0 && f.attr.Size == 0 && f.writers == 0 && !f.queued && !f.stuck && f.kept == nil
+}
+
 // Fsync brings changes to the host, whoever made them. While the cache is offline
 // it brings them to the local disk.
 func (h *Handle) Fsync(ctx context.Context) error {

@@ -3,6 +3,7 @@ package cachetest
 import (
 	"context"
 	"os"
+	"path"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -11,14 +12,35 @@ import (
 )
 
 // change makes a change and gives the attributes of what it has touched.
-func (d *Dir) change(ctx context.Context, method, path string, do func(abs string) error) (cache.Attr, error) {
+func (d *Dir) change(ctx context.Context, method, name string, do func(abs string) error) (cache.Attr, error) {
 	if err := d.enter(ctx, method); err != nil {
 		return cache.Attr{}, err
 	}
-	if err := do(d.abs(path)); err != nil {
-		return cache.Attr{}, &os.PathError{Op: method, Path: path, Err: err}
+	if err := do(d.abs(name)); err != nil {
+		return cache.Attr{}, &os.PathError{Op: method, Path: name, Err: err}
 	}
-	return d.attr(path)
+	a, err := d.attr(name)
+	if err == nil && method != "Setattr" && method != "Truncate" {
+		d.tellAbove(name)
+	}
+	return a, err
+}
+
+// tellAbove tells what the directories of names that were changed have become.
+func (d *Dir) tellAbove(names ...string) {
+	for _, name := range names {
+		if a, err := d.attr(path.Dir(name)); err == nil && d.OnAbove != nil {
+			d.OnAbove(name, a)
+		}
+	}
+}
+
+// removed is the end of a method that has removed a name, unless it failed.
+func (d *Dir) removed(name string, err error) error {
+	if err == nil {
+		d.tellAbove(name)
+	}
+	return err
 }
 
 // exact gives a new file the mode that was asked for, whatever the umask of
@@ -78,7 +100,7 @@ func (d *Dir) Remove(ctx context.Context, path string) error {
 	if err := d.enter(ctx, "Remove"); err != nil {
 		return err
 	}
-	return syscall.Unlink(d.abs(path))
+	return d.removed(path, syscall.Unlink(d.abs(path)))
 }
 
 // Rmdir implements [cache.Remote].
@@ -86,14 +108,23 @@ func (d *Dir) Rmdir(ctx context.Context, path string) error {
 	if err := d.enter(ctx, "Rmdir"); err != nil {
 		return err
 	}
-	return syscall.Rmdir(d.abs(path))
+	return d.removed(path, syscall.Rmdir(d.abs(path)))
 }
 
 // Rename implements [cache.Remote].
 func (d *Dir) Rename(ctx context.Context, from, to string, flags uint32) (cache.Attr, error) {
-	return d.change(ctx, "Rename", to, func(abs string) error {
+	return d.moved(ctx, from, to, func(abs string) error {
 		return unix.Renameat2(unix.AT_FDCWD, d.abs(from), unix.AT_FDCWD, abs, uint(flags))
 	})
+}
+
+// moved is change for a rename.
+func (d *Dir) moved(ctx context.Context, from, to string, do func(abs string) error) (cache.Attr, error) {
+	a, err := d.change(ctx, "Rename", to, do)
+	if err == nil && path.Dir(from) != path.Dir(to) {
+		d.tellAbove(from)
+	}
+	return a, err
 }
 
 // Setattr implements [cache.Remote]: of a symbolic link, its own.

@@ -22,6 +22,9 @@ var ErrTorn = errors.New("changed while it was being read")
 // Dir is a [cache.Remote]: a local directory.
 type Dir struct {
 	root string
+	// OnAbove, if not nil, is told the attributes of the directory in which a name
+	// was changed, before the method that has done it returns.
+	OnAbove func(name string, dir cache.Attr)
 
 	mu    sync.Mutex // guards the field below
 	calls map[string]int

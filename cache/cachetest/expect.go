@@ -29,12 +29,12 @@ func (d *Dir) RemoveIf(ctx context.Context, path string, have cache.Attr) error 
 	if !d.still(path, &have) {
 		return syscall.ESTALE
 	}
-	return syscall.Unlink(d.abs(path))
+	return d.removed(path, syscall.Unlink(d.abs(path)))
 }
 
 // RenameIf implements [cache.Remote].
 func (d *Dir) RenameIf(ctx context.Context, from, to string, old, over *cache.Attr) (cache.Attr, error) {
-	return d.change(ctx, "Rename", to, func(abs string) error {
+	return d.moved(ctx, from, to, func(abs string) error {
 		if !d.still(from, old) || !d.still(to, over) {
 			return syscall.ESTALE
 		}

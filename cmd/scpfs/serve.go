@@ -93,6 +93,7 @@ func start(ctx context.Context, cfg config, log *slog.Logger) (*session, error) 
 	} else if err != nil {
 		return s, fmt.Errorf("open the cache in %s: %w", o.Dir, err)
 	}
+	client.OnAbove(s.cache.OnAbove)
 	if offline == nil {
 		s.keep(known, factsFile(cfg, dialer.Config()))
 	} else {

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
+	"runtime"
 
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -112,12 +114,32 @@ func touch(dir string) {
 	if dir == "" {
 		return
 	}
-	fd, err := unix.Open(dir+"/.go-fuse-epoll-hack", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return // it answered, which is what counts: default_permissions may keep us out
-	}
-	defer unix.Close(fd)
-	unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	apart(func() {
+		fd, err := unix.Open(dir+"/.go-fuse-epoll-hack", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return // it answered, which is what counts: default_permissions may keep us out
+		}
+		defer unix.Close(fd)
+		unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+	})
+}
+
+// apart runs f on a thread of its own, which does not share its descriptors with
+// the others and has none of theirs but the standard ones. A process that is killed
+// while it has a file of its own mount open waits for ever otherwise: closing the
+// file is a request which nobody answers any more, and the connection to the kernel,
+// whose end would end that, has its turn afterwards. Here it is closed by the other
+// threads. Linux before 5.9 cannot do that; then f is not run.
+func apart(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // for good: the thread ends with this function
+		if unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_UNSHARE) == nil {
+			f()
+		}
+	}()
+	<-done
 }
 
 // serve answers requests until the mount has ended, by whosever doing.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/scpfs/scpfs/mount"
 )
@@ -35,6 +36,37 @@ func TestMountServes(t *testing.T) {
 	got, err := os.ReadFile(filepath.Join(dir, "hello"))
 	if err != nil || string(got) != "hello\n" {
 		t.Errorf("read %q, %v", got, err)
+	}
+}
+
+// TestKilledWithOwnFileOpen: a process that is killed while it looks into its own mount
+// ends at once, like any other.
+func TestKilledWithOwnFileOpen(t *testing.T) {
+	dir := mountpoint(t)
+	cmd := play(t, "look", dir)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "opened <nil>\n" {
+		t.Errorf("the process says %q, %v", line, err)
+	}
+	cmd.Process.Kill()
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		t.Error("killed, and still there")
+	}
+	if out, err := exec.Command("umount", "-f", dir).CombinedOutput(); err != nil { // as long as it is there, it is not free
+		t.Logf("%s", out)
+		if out, err := exec.Command("fusermount3", "-u", dir).CombinedOutput(); err != nil {
+			t.Errorf("clear the dead mount away: %v: %s", err, out)
+		}
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 //
 // A caller that finds no idle shell waits for the first that becomes idle,
 // be it one in use or the new one that its request has started. When the last
-// idle one is taken another is started, so that the next caller need not wait
-// for it. The number of shells adapts to what the server allows: after a
+// idle one is taken another is started, at once or after a while, so that the next
+// caller need not wait for it. The number of shells adapts to what the server allows: after a
 // refusal there will be no more of them for a while. How a connection that was
 // lost is made anew is in outage.go.
 type pool struct {
@@ -38,6 +38,7 @@ type pool struct {
 	idle     []*shell
 	open     int // shells idle or in use
 	starting int
+	planned  bool      // growLater is to come
 	refused  time.Time // when the host last allowed no more
 	down     outage
 	waiters  []chan grant
@@ -112,16 +113,40 @@ func (p *pool) idleOrWait(wait chan grant) (*shell, error) {
 const contentment = time.Minute
 
 // mostReady is the number of shells up to which one is started that nobody
-// waits for.
-const mostReady = 4
+// waits for: the second at once, the others if all are in use for a while, as
+// starting one is work for the host, and for a small one a lot.
+const (
+	mostReady  = 4
+	readyAfter = time.Second
+)
 
 // growLocked starts a shell if there are more waiters than shells on their
 // way, or if all are in use, and there is room.
 func (p *pool) growLocked() {
 	wanted := len(p.waiters) + len(p.spares)
-	if len(p.idle) == 0 && p.open < mostReady && p.settings != "" {
+	switch {
+	case len(p.idle) > 0 || p.open >= mostReady || p.settings == "":
+	case p.open < 2:
 		wanted = max(wanted, 1)
+	case !p.planned:
+		p.planned = true
+		time.AfterFunc(readyAfter, p.growLater)
 	}
+	p.startLocked(wanted)
+}
+
+// growLater starts a shell if all are still, or again, in use.
+func (p *pool) growLater() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.planned = false
+	if len(p.idle) == 0 && p.open > 0 {
+		p.startLocked(1)
+	}
+}
+
+// startLocked starts a shell if fewer than that are on their way.
+func (p *pool) startLocked(wanted int) {
 	if p.ctx.Err() != nil || p.starting >= wanted || !p.roomLocked() {
 		return
 	}

@@ -1,12 +1,15 @@
 package scpio_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -40,6 +43,60 @@ func (r *remote) oneOfMany(i int) error {
 		err = fmt.Errorf("%d other bytes came back", len(got))
 	}
 	return err
+}
+
+// TestReadyShells: a second shell is there before anybody waits for it, a third once
+// both were in use for a while.
+func TestReadyShells(t *testing.T) {
+	const mark = "SCPFS_TEST_MARK"
+	r := newRemote(t, scptest.Start(t, scptest.Env(mark, t.Name())), scpio.Options{})
+	r.write(t, "file", strings.Repeat("x", 1<<20))
+	r.stat(t, "file") // takes the only one
+	shells := func() int { return sessionsWith(t, mark+"="+t.Name()) }
+	eventually(t, "two shells", func() bool { return shells() == 2 })
+	var fetches sync.WaitGroup
+	began, goOn := make(chan struct{}), make(chan struct{})
+	for range 2 {
+		fetches.Go(func() {
+			_, err := r.Fetch(t.Context(), "file", scpio.Attr{}, func(scpio.Attr) (io.Writer, error) {
+				began <- struct{}{}
+				<-goOn
+				return io.Discard, nil
+			})
+			check(t, err)
+		})
+	}
+	<-began
+	<-began
+	if n := shells(); n != 2 {
+		t.Errorf("two transfers at once have %d shells", n)
+	}
+	eventually(t, "three shells", func() bool { return shells() == 3 })
+	close(goOn)
+	fetches.Wait()
+}
+
+// sessionsWith is how many processes with a line in their environment sshd has started.
+func sessionsWith(t *testing.T, line string) int {
+	n := 0
+	for _, pid := range processesWith(t, line) {
+		stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		var parent int
+		fmt.Sscanf(string(stat[bytes.LastIndexByte(stat, ')')+1:]), " %s %d", new(string), &parent)
+		if name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", parent)); strings.HasPrefix(string(name), "sshd") {
+			n++
+		}
+	}
+	return n
+}
+
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("there are no %s", what)
+		}
+	}
 }
 
 // TestCancelledInTurn cancels again and again, which must not use up the

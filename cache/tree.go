@@ -34,7 +34,8 @@ type tree struct {
 	links    map[fileID]moment
 	allLinks moment
 
-	above map[string]above // by the path of what was changed
+	above  map[string]above // by the path of what was changed
+	untold moment           // the last change that was recorded without one
 }
 
 // maxLinks bounds tree.links.

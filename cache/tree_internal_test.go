@@ -46,7 +46,7 @@ func (m *model) entered(path string) {
 func (m *model) tell(paths ...string) {
 	for _, p := range paths {
 		if dir, _ := split(p); m.clock%3 != 0 {
-			m.tree.tell(p, m.files[dir])
+			m.tree.tell(p, above{m.files[dir], momentOf(time.Now())})
 		}
 	}
 }
@@ -280,7 +280,7 @@ func (n *node) nodes() int {
 
 // Answers to changes in one directory come in another order than the changes were
 // made in, and what was told of it then is not believed; nor what was told of
-// another directory, or long ago.
+// another directory, or asked for before a change of which nothing was told.
 func TestToldOfDirectory(t *testing.T) {
 	dir := func(ctime int64) Attr {
 		return Attr{Mode: syscall.S_IFDIR | 0o755, Nlink: 2, Dev: 1, Ino: 1, Ctime: ctime}
@@ -288,27 +288,28 @@ func TestToldOfDirectory(t *testing.T) {
 	file := func(ino uint64) Entry { return Entry{Attr: Attr{Mode: syscall.S_IFREG, Nlink: 1, Dev: 1, Ino: ino}} }
 	other := dir(9)
 	other.Ino = 2
+	nothing := Attr{}
 	for name, c := range map[string]struct {
 		told []Attr // of the changes, in the order of their answers
-		late time.Duration
-		want int64 // its ctime; 0: not known
+		want int64  // its ctime; 0: not known
 	}{
-		"in order":          {[]Attr{dir(2), dir(3)}, 0, 3},
-		"the other way":     {[]Attr{dir(3), dir(2)}, 0, 0},
-		"in one tick":       {[]Attr{dir(2), dir(2)}, 0, 0},
-		"another directory": {[]Attr{other}, 0, 0},
-		"long ago":          {[]Attr{dir(2)}, time.Minute, 0},
-		"nothing":           {[]Attr{{}}, 0, 0},
+		"in order":                  {[]Attr{dir(2), dir(3)}, 3},
+		"the other way":             {[]Attr{dir(3), dir(2)}, 0},
+		"in one tick":               {[]Attr{dir(2), dir(2)}, 0},
+		"another directory":         {[]Attr{other}, 0},
+		"nothing":                   {[]Attr{nothing}, 0},
+		"nothing of a newer change": {[]Attr{nothing, dir(2)}, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			tree := newTree(100)
 			tree.learn("", 0, Entry{Attr: dir(1)}, time.Now())
+			asked := time.Now() // for all of them
 			for i, a := range c.told {
+				time.Sleep(time.Second)
 				path := string(rune('a' + i))
-				if a.Ino != 0 {
-					tree.tell(path, a)
+				if a != nothing {
+					tree.tell(path, above{a, momentOf(asked)})
 				}
-				time.Sleep(c.late)
 				tree.put(path, file(uint64(10+i)))
 			}
 			e, k := tree.lookup("", time.Time{}, time.Time{})
@@ -317,6 +318,12 @@ func TestToldOfDirectory(t *testing.T) {
 			}
 			if len(tree.above) > 0 {
 				t.Errorf("%s: left is %v", name, tree.above)
+			}
+			time.Sleep(time.Second)
+			tree.tell("z", above{dir(10), momentOf(time.Now())})
+			tree.put("z", file(100))
+			if _, k := tree.lookup("", time.Time{}, time.Time{}); k != known {
+				t.Errorf("%s: the next change is not believed", name)
 			}
 		})
 	}

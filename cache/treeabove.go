@@ -4,51 +4,53 @@ import "time"
 
 // above is what the host told of a directory with its answer to a change in it.
 type above struct {
-	attr Attr
-	at   moment
+	attr  Attr
+	asked moment // for the change
 }
 
-// Such an answer is of use for the change that it is the answer to, which is
-// recorded at once.
-const (
-	maxAbove  = 1 << 10
-	aboveTime = moment(100 * time.Millisecond)
-)
+// maxAbove bounds tree.above: there is one for each change that was made on the
+// host and is not recorded here yet.
+const maxAbove = 1 << 10
 
-// OnAbove takes in what the host told, with its answer to a change of ours, of the
-// directory in which it was made. It is called before the method of the [Remote]
-// that makes the change returns.
-func (c *Cache) OnAbove(path string, dir Attr) {
+// OnAbove takes in what the host told, with its answer to a change of ours that it
+// was asked for at a time, of the directory in which it was made. It is called
+// before the method of the [Remote] that makes the change returns.
+func (c *Cache) OnAbove(path string, dir Attr, asked time.Time) {
 	in, _ := split(path)
-	c.tree.tell(path, c.backlog.without(in, dir))
+	c.tree.tell(path, above{c.backlog.without(in, dir), momentOf(asked)})
 }
 
 // tell keeps what the host told of the directory of a path until the change there
 // is recorded.
-func (t *tree) tell(path string, dir Attr) {
+func (t *tree) tell(path string, a above) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.above) >= maxAbove {
 		clear(t.above)
 	}
-	t.above[path] = above{dir, momentOf(time.Now())}
+	t.above[path] = a
 }
 
 // alteredLocked says that a change of ours, which is recorded just now, has made the
 // attributes of its directory other ones: those that the host told, or none that are
-// known. Of several changes in a directory at the same time the answers come in any
-// order; only what is certainly newer than what there is, is taken.
+// known. Several changes may be made in a directory at the same time, their answers
+// come in any order, and not all tell of it. So only what is certainly newer than
+// what there is, is taken: by the host's time of the last change, and asked for
+// after the last change that was recorded without being told of.
 func (t *tree) alteredLocked(dir *node, path string) {
-	told := t.above[path]
+	told, ok := t.above[path]
 	delete(t.above, path)
+	if !ok {
+		t.untold = momentOf(time.Now())
+	}
 	if dir == nil {
 		return
 	}
-	now := momentOf(time.Now())
-	if dir.id() != idOf(told.attr) || told.attr.Ctime <= dir.ctime || now-told.at > aboveTime {
-		dir.at = 0
-		return
+	newer := dir.id() == idOf(told.attr) && told.attr.Ctime > dir.ctime
+	if newer {
+		dir.setAttr(told.attr)
 	}
-	dir.setAttr(told.attr)
-	dir.at = now
+	if dir.at = 0; newer && told.asked > t.untold {
+		dir.at = told.asked
+	}
 }

@@ -165,6 +165,7 @@ func (t *tree) forget(path string) {
 func (t *tree) forgetLocked(path string) {
 	dir, n, name := t.findLocked(path)
 	t.changeLocked(dir)
+	t.untold = momentOf(time.Now())
 	if dir == nil {
 		return
 	}

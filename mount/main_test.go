@@ -69,12 +69,14 @@ func playLook() int {
 	for _, f := range low {
 		f.Close()
 	}
-	mount.Apart(func() {
+	opened := make(chan error)
+	go mount.Apart(func() {
 		_, err := syscall.Open(os.Args[1]+"/hello", syscall.O_RDONLY, 0)
-		fmt.Println("opened", err)
+		opened <- err
 		select {}
 	})
-	return 1
+	fmt.Println("opened", <-opened)
+	select {}
 }
 
 func wordOptions(words []string) mount.Options {

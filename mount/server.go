@@ -125,7 +125,7 @@ func touch(dir string) {
 }
 
 // apart runs f on a thread of its own, which does not share its descriptors with
-// the others and has none of theirs but the standard ones. A process that is killed
+// the others and has none of theirs. A process that is killed
 // while it has a file of its own mount open waits for ever otherwise: closing the
 // file is a request which nobody answers any more, and the connection to the kernel,
 // whose end would end that, has its turn afterwards. Here it is closed by the other
@@ -134,8 +134,8 @@ func apart(f func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		runtime.LockOSThread() // for good: the thread ends with this function
-		if unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_UNSHARE) == nil {
+		runtime.LockOSThread() // for good: the thread ends with this function, or never runs again
+		if unix.CloseRange(0, math.MaxUint32, unix.CLOSE_RANGE_UNSHARE) == nil {
 			f()
 		}
 	}()

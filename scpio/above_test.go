@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/scpfs/scpfs/scpio"
 	"github.com/scpfs/scpfs/scpio/scptest"
@@ -16,7 +17,7 @@ func TestAbove(t *testing.T) {
 	scptest.Need(t, "perl")
 	r := newRemote(t, scptest.Start(t), scpio.Options{Shells: 1})
 	told := map[string]scpio.Attr{}
-	r.OnAbove(func(name string, dir scpio.Attr) { told[name] = dir })
+	r.OnAbove(func(name string, dir scpio.Attr, _ time.Time) { told[name] = dir })
 	ctx := t.Context()
 	for _, dir := range []string{"d", "e"} {
 		_, err := r.Mkdir(ctx, dir, 0o755)

@@ -44,7 +44,7 @@ type Client struct {
 	transfers chan struct{}
 
 	monitor monitor
-	onAbove atomic.Pointer[func(string, Attr)]
+	onAbove atomic.Pointer[func(string, Attr, time.Time)]
 
 	dir string                   // as it was asked for
 	met atomic.Pointer[identity] // nil: the host was never reached

@@ -40,7 +40,7 @@ const startLimit = 30 * time.Second
 func (c *Client) identify(ctx context.Context, root string) error {
 	ctx, _, cancel := watchedFor(ctx, max(c.timeout, startLimit))
 	defer cancel()
-	c.pool.set("e=;u=;w=;h=;a=")
+	c.pool.set("e=;u=;w=;h=;a=", nil)
 	dir := rootDir(root)
 	began := time.Now()
 	return c.repeat(ctx, c.perform, "open", dir, func(sh *shell) error {
@@ -61,7 +61,7 @@ func (c *Client) identify(ctx context.Context, root string) error {
 		} else {
 			settings += ";h=;a=" + quote(host.helper)
 		}
-		c.pool.set(settings)
+		c.pool.set(settings, sh)
 		if err := sh.send(settings + `;eval "$l"`); err != nil {
 			return err
 		}

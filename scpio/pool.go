@@ -34,6 +34,7 @@ type pool struct {
 
 	mu       sync.Mutex // guards the fields below
 	settings string     // what new shells are told, see remote.sh
+	settled  bool       // it is what all shells are told from now on
 	conn     Conn
 	idle     []*shell
 	open     int // shells idle or in use
@@ -125,7 +126,7 @@ const (
 func (p *pool) growLocked() {
 	wanted := len(p.waiters) + len(p.spares)
 	switch {
-	case len(p.idle) > 0 || p.open >= mostReady || p.settings == "":
+	case len(p.idle) > 0 || p.open >= mostReady || !p.settled:
 	case p.open < 2:
 		wanted = max(wanted, 1)
 	case !p.planned:
@@ -197,6 +198,7 @@ func (p *pool) handLocked(sh *shell) {
 	case len(p.waiters) > 0:
 		p.waiters[0] <- grant{sh: sh}
 		p.waiters = p.waiters[1:]
+		p.growLocked()
 	case len(p.spares) > 0 && p.plentyLocked():
 		p.spares[0] <- grant{sh: sh}
 		p.spares = p.spares[1:]
@@ -212,6 +214,9 @@ func (p *pool) start() {
 	defer p.mu.Unlock()
 	p.starting--
 	switch {
+	case err == nil && sh.settings != p.settings:
+		sh.kill() // it was told something else
+		p.growLocked()
 	case err == nil:
 		p.open++
 		p.overLocked()
@@ -366,11 +371,16 @@ func (p *pool) dropIdleLocked() {
 	p.idle = nil
 }
 
-// set changes what new shells are told.
-func (p *pool) set(settings string) {
+// set changes what shells are told. Those that were told something else go, but for
+// one in use which is told this as well; nil: there is none, and it will change again.
+func (p *pool) set(settings string, told *shell) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.settings = settings
+	p.dropIdleLocked()
+	p.settings, p.settled = settings, told != nil
+	if told != nil {
+		told.settings = settings
+	}
 }
 
 // close ends all shells and the connection. Callers that still use a shell

@@ -34,10 +34,13 @@ type shell struct {
 	watch  *watchdog // of the operation under way
 	life   *life     // of all shells
 	killed atomic.Bool
+	// settings are what it was told, see [pool.set].
+	settings string
 
 	// above are the records of the directories in which the command under way
-	// has changed something, see d in remote.pl.
+	// has changed something, see d in remote.pl, and asked is when it was sent.
 	above []Entry
+	asked time.Time
 }
 
 // maxNoise bounds what rc files may print before our marker.
@@ -55,7 +58,7 @@ func loginCommand(marker string) string {
 // startShell starts a shell on conn and teaches it a library. settings are
 // assignments that the library needs, see remote.sh.
 func startShell(ctx context.Context, conn Conn, settings string, lib library, l *life) (*shell, error) {
-	s := &shell{key: token(), marker: token(), life: l}
+	s := &shell{key: token(), marker: token(), life: l, settings: settings}
 	sess, err := conn.Start(ctx, loginCommand(s.marker))
 	if err != nil {
 		return nil, err
@@ -166,7 +169,7 @@ func (s *shell) extend(by time.Duration) {
 // send writes a command with the bytes that follow it, if any, in one go.
 func (s *shell) send(command string, payload ...[]byte) error {
 	buf := append([]byte(s.line(command)), bytes.Join(payload, nil)...)
-	s.above = nil
+	s.above, s.asked = nil, time.Now()
 	_, err := s.sess.Write(buf)
 	return err
 }

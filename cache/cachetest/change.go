@@ -5,6 +5,7 @@ import (
 	"os"
 	"path"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -13,6 +14,7 @@ import (
 
 // change makes a change and gives the attributes of what it has touched.
 func (d *Dir) change(ctx context.Context, method, name string, do func(abs string) error) (cache.Attr, error) {
+	asked := time.Now()
 	if err := d.enter(ctx, method); err != nil {
 		return cache.Attr{}, err
 	}
@@ -21,26 +23,32 @@ func (d *Dir) change(ctx context.Context, method, name string, do func(abs strin
 	}
 	a, err := d.attr(name)
 	if err == nil && method != "Setattr" && method != "Truncate" {
-		d.tellAbove(name)
+		d.tellAbove(name, asked)
 	}
 	return a, err
 }
 
-// tellAbove tells what the directories of names that were changed have become.
-func (d *Dir) tellAbove(names ...string) {
-	for _, name := range names {
-		if a, err := d.attr(path.Dir(name)); err == nil && d.OnAbove != nil {
-			d.OnAbove(name, a)
-		}
+// tellAbove tells what the directory of a name that was changed has become.
+func (d *Dir) tellAbove(name string, asked time.Time) {
+	if a, err := d.attr(path.Dir(name)); err == nil && d.OnAbove != nil {
+		d.OnAbove(name, a, asked)
 	}
 }
 
-// removed is the end of a method that has removed a name, unless it failed.
-func (d *Dir) removed(name string, err error) error {
-	if err == nil {
-		d.tellAbove(name)
+// remove removes a name if it is still as it should be.
+func (d *Dir) remove(ctx context.Context, method, name string, have *cache.Attr, do func(abs string) error) error {
+	asked := time.Now()
+	if err := d.enter(ctx, method); err != nil {
+		return err
 	}
-	return err
+	if have != nil && !d.still(name, have) {
+		return syscall.ESTALE
+	}
+	if err := do(d.abs(name)); err != nil {
+		return err
+	}
+	d.tellAbove(name, asked)
+	return nil
 }
 
 // exact gives a new file the mode that was asked for, whatever the umask of
@@ -97,18 +105,12 @@ func (d *Dir) Link(ctx context.Context, path, link string) (cache.Attr, error) {
 
 // Remove implements [cache.Remote].
 func (d *Dir) Remove(ctx context.Context, path string) error {
-	if err := d.enter(ctx, "Remove"); err != nil {
-		return err
-	}
-	return d.removed(path, syscall.Unlink(d.abs(path)))
+	return d.remove(ctx, "Remove", path, nil, syscall.Unlink)
 }
 
 // Rmdir implements [cache.Remote].
 func (d *Dir) Rmdir(ctx context.Context, path string) error {
-	if err := d.enter(ctx, "Rmdir"); err != nil {
-		return err
-	}
-	return d.removed(path, syscall.Rmdir(d.abs(path)))
+	return d.remove(ctx, "Rmdir", path, nil, syscall.Rmdir)
 }
 
 // Rename implements [cache.Remote].
@@ -120,9 +122,10 @@ func (d *Dir) Rename(ctx context.Context, from, to string, flags uint32) (cache.
 
 // moved is change for a rename.
 func (d *Dir) moved(ctx context.Context, from, to string, do func(abs string) error) (cache.Attr, error) {
+	asked := time.Now()
 	a, err := d.change(ctx, "Rename", to, do)
 	if err == nil && path.Dir(from) != path.Dir(to) {
-		d.tellAbove(from)
+		d.tellAbove(from, asked)
 	}
 	return a, err
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -23,8 +24,8 @@ var ErrTorn = errors.New("changed while it was being read")
 type Dir struct {
 	root string
 	// OnAbove, if not nil, is told the attributes of the directory in which a name
-	// was changed, before the method that has done it returns.
-	OnAbove func(name string, dir cache.Attr)
+	// was changed, and since when, before the method that has done it returns.
+	OnAbove func(name string, dir cache.Attr, asked time.Time)
 
 	mu    sync.Mutex // guards the field below
 	calls map[string]int

@@ -23,13 +23,7 @@ func (d *Dir) still(path string, want *cache.Attr) bool {
 
 // RemoveIf implements [cache.Remote].
 func (d *Dir) RemoveIf(ctx context.Context, path string, have cache.Attr) error {
-	if err := d.enter(ctx, "Remove"); err != nil {
-		return err
-	}
-	if !d.still(path, &have) {
-		return syscall.ESTALE
-	}
-	return d.removed(path, syscall.Unlink(d.abs(path)))
+	return d.remove(ctx, "Remove", path, &have, syscall.Unlink)
 }
 
 // RenameIf implements [cache.Remote].

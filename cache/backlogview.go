@@ -55,6 +55,14 @@ func (b *backlog) without(dir string, a Attr) Attr {
 	return a
 }
 
+// counts tells whether without has something to say of a directory.
+func (b *backlog) counts(dir string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, ok := b.links[dir]
+	return ok
+}
+
 // withoutAll is without for the directories of a listing.
 func (b *backlog) withoutAll(dir string, entries []Entry) {
 	b.mu.Lock()

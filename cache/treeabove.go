@@ -14,10 +14,12 @@ const maxAbove = 1 << 10
 
 // OnAbove takes in what the host told, with its answer to a change of ours that it
 // was asked for at a time, of the directory in which it was made. It is called
-// before the method of the [Remote] that makes the change returns.
+// before the method of the [Remote] that makes the change returns. Where names wait
+// for the host it is not known which of them the host has counted.
 func (c *Cache) OnAbove(path string, dir Attr, asked time.Time) {
-	in, _ := split(path)
-	c.tree.tell(path, above{c.backlog.without(in, dir), momentOf(asked)})
+	if in, _ := split(path); !c.backlog.counts(in) {
+		c.tree.tell(path, above{dir, momentOf(asked)})
+	}
 }
 
 // tell keeps what the host told of the directory of a path until the change there

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,6 +63,12 @@ func TestClosedTwice(t *testing.T) {
 	} {
 		writeAged(t, m.there("f"), "old")
 		shell(t, m.Point, "("+command+") || true")
+		if strings.Contains(command, "kill") { // which ends the wait of its close as well
+			waitUntil(t, "the host has it", func() bool {
+				got, err := os.ReadFile(m.there("f"))
+				return err == nil && string(got) == want
+			})
+		}
 		if got, err := os.ReadFile(m.there("f")); err != nil || string(got) != want {
 			t.Errorf("after %s the host has %q, want %q: %v", command, got, want, err)
 		}

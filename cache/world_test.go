@@ -102,7 +102,7 @@ func (w *world) open() {
 		w.t.Fatal(err)
 	}
 	w.Cache = c
-	w.fake.OnAbove = c.OnAbove
+	w.fake.OnAbove(c.OnAbove)
 }
 
 // close closes the cache, if it is open; what cannot be sent stays.

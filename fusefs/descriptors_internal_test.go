@@ -1,8 +1,10 @@
 package fusefs
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -19,7 +21,21 @@ func TestHasOpen(t *testing.T) {
 	if err := syscall.Fstat(int(f.Fd()), &st); err != nil {
 		t.Fatal(err)
 	}
-	me := uint32(os.Getpid())
+	me, of := uint32(os.Getpid()), &FS{}
+	hasOpen := of.hasOpen
+	if hasOpen(me, st.Ino) {
+		t.Error("it is not known which mount it is")
+	}
+	of.Mounted("1000000")
+	if hasOpen(me, st.Ino) {
+		t.Error("files of another mount are taken for its own")
+	}
+	info, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", f.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, id, _ := strings.Cut(string(info), "mnt_id:")
+	of.Mounted(strings.Fields(id)[0])
 	if !hasOpen(me, st.Ino) || hasOpen(me, st.Ino+1<<40) || hasOpen(0, st.Ino) || hasOpen(1<<31, st.Ino) {
 		t.Error("descriptors are taken for others")
 	}

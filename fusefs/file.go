@@ -82,7 +82,7 @@ func (h *handle) Write(ctx context.Context, data []byte, off int64) (uint32, sys
 // Flush brings changes to the host, at each close; what it returns is what
 // close(2) returns.
 func (h *handle) Flush(ctx context.Context) syscall.Errno {
-	if c, ok := fuse.FromContext(ctx); ok && h.FlushLater(func() bool { return hasOpen(c.Pid, h.Attr().Ino) }) {
+	if c, ok := fuse.FromContext(ctx); ok && h.FlushLater(func() bool { return h.fs.hasOpen(c.Pid, h.Attr().Ino) }) {
 		return 0
 	}
 	ctx, done := h.fs.interruptible(ctx)

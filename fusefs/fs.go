@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hanwen/go-fuse/v2/fs"
@@ -58,6 +59,7 @@ type FS struct {
 	tells notifier
 
 	numbers numbers
+	mountID atomic.Pointer[string] // see Mounted
 
 	mu    sync.Mutex                        // guards stale
 	stale *simplelru.LRU[uint32, time.Time] // threads that were answered ESTALE, and when

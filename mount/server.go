@@ -180,6 +180,10 @@ func (s *Server) mounted() bool {
 // Dir is the mountpoint: absolute and without symlinks.
 func (s *Server) Dir() string { return s.dir }
 
+// ID is the mount's number, as in the first column of /proc/self/mountinfo; "" if it
+// is not known.
+func (s *Server) ID() string { return s.id }
+
 // FUSE is the server of go-fuse, for what it knows of the kernel.
 func (s *Server) FUSE() *fuse.Server { return s.fuse }
 

@@ -30,8 +30,11 @@ func (d *Dir) change(ctx context.Context, method, name string, do func(abs strin
 
 // tellAbove tells what the directory of a name that was changed has become.
 func (d *Dir) tellAbove(name string, asked time.Time) {
-	if a, err := d.attr(path.Dir(name)); err == nil && d.OnAbove != nil {
-		d.OnAbove(name, a, asked)
+	d.mu.Lock()
+	f := d.onAbove
+	d.mu.Unlock()
+	if a, err := d.attr(path.Dir(name)); err == nil && f != nil {
+		f(name, a, asked)
 	}
 }
 

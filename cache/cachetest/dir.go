@@ -23,18 +23,24 @@ var ErrTorn = errors.New("changed while it was being read")
 // Dir is a [cache.Remote]: a local directory.
 type Dir struct {
 	root string
-	// OnAbove, if not nil, is told the attributes of the directory in which a name
-	// was changed, and since when, before the method that has done it returns.
-	OnAbove func(name string, dir cache.Attr, asked time.Time)
 
-	mu    sync.Mutex // guards the field below
-	calls map[string]int
+	mu      sync.Mutex // guards the fields below
+	calls   map[string]int
+	onAbove func(name string, dir cache.Attr, asked time.Time)
 }
 
 var _ cache.Remote = (*Dir)(nil)
 
 // NewDir makes a Remote of an existing directory.
 func NewDir(root string) *Dir { return &Dir{root: root, calls: map[string]int{}} }
+
+// OnAbove has f told the attributes of the directory in which a name was changed,
+// and since when, before the method that has done it returns.
+func (d *Dir) OnAbove(f func(name string, dir cache.Attr, asked time.Time)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.onAbove = f
+}
 
 // Calls tells how often each method has been called since the last Reset.
 func (d *Dir) Calls() map[string]int {

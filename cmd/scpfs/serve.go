@@ -107,6 +107,7 @@ func start(ctx context.Context, cfg config, log *slog.Logger) (*session, error) 
 	if s.server, err = mount.Mount(cfg.Mountpoint, s.fs.Root(), m); err != nil {
 		return s, err
 	}
+	s.fs.Mounted(s.server.ID())
 	switch {
 	case offline == nil && cfg.Watch:
 		s.unwatch = watch(s.client, s.cache)

@@ -89,7 +89,7 @@ func TestAppendIsSeenWhole(t *testing.T) {
 	scptest.Need(t, "perl")
 	r := newRemote(t, scptest.Start(t), scpio.Options{Shells: 1})
 	const part = 128 << 10
-	text := noise(20 * part)
+	text := noise(10 * part)
 	r.write(t, "file", text[:part])
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
@@ -103,7 +103,7 @@ func TestAppendIsSeenWhole(t *testing.T) {
 		}
 	})
 	was, inPlace := r.stat(t, "file"), 0
-	for i := 2; i <= 20; i++ {
+	for i := 2; i <= 10; i++ {
 		a, err := r.storeRest(t, "file", text[:i*part], (i-1)*part, was)
 		check(t, err)
 		if a.Ino == was.Ino {
@@ -113,7 +113,7 @@ func TestAppendIsSeenWhole(t *testing.T) {
 	}
 	cancel()
 	wg.Wait()
-	t.Logf("%d of 19 were made in place", inPlace)
+	t.Logf("%d of 9 were made in place", inPlace)
 }
 
 // TestAppendOnFullDisk: an append for which there is no room leaves the file as it
@@ -168,14 +168,14 @@ func TestAppendAmidChanges(t *testing.T) {
 		"replace": {func() error { return errors.Join(rename(), write("file", os.O_CREATE|os.O_EXCL)) }, theirs, old + ours},
 	}
 	var first, refused int
-	for i := range 20 {
+	for i := range 12 {
 		for name, k := range kinds {
 			check(t, errors.Join(os.RemoveAll(r.path("file")), os.RemoveAll(r.path("gone"))))
 			r.write(t, "file", old)
 			was := r.stat(t, "file")
 			var wg sync.WaitGroup
 			wg.Go(func() {
-				time.Sleep(time.Duration(i) * 150 * time.Microsecond)
+				time.Sleep(time.Duration(i) * 250 * time.Microsecond)
 				if err := k.change(); err != nil {
 					t.Error(err)
 				}
@@ -190,7 +190,7 @@ func TestAppendAmidChanges(t *testing.T) {
 			case errors.Is(err, scpio.ErrChanged) && !strings.Contains(fmt.Sprintf("%s%s", file, gone), ours):
 				refused++
 			default:
-				t.Errorf("%s after %d: %v, file %q, gone %q", name, i*150, err, file, gone)
+				t.Errorf("%s after %d: %v, file %q, gone %q", name, i*250, err, file, gone)
 			}
 		}
 	}

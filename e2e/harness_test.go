@@ -238,7 +238,7 @@ func (m *mounted) cleanup() {
 	case mountLine(m.Point) != "" && m.Pid() != 0:
 		m.Unmount()
 	case mountLine(m.Point) != "":
-		m.t.Errorf("left mounted: %s", mountLine(m.Point))
+		m.t.Errorf("left mounted: %s; the program ended with %v", mountLine(m.Point), m.program.err)
 		m.fusermount("-uz")
 	}
 	for _, pid := range pidsWith(m.Point, scpfs) {

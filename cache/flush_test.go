@@ -7,6 +7,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/scpfs/scpfs/cache"
 	"github.com/scpfs/scpfs/cache/cachetest"
@@ -288,6 +290,39 @@ func TestFlushLater(t *testing.T) {
 	h.Release() // there was none
 	w.close()
 	w.wantThere("f", "")
+}
+
+// What was left to another close, or to the first store, does not wait for it for
+// ever: it may be a lock, or a log to which nothing is written for days.
+func TestEmptyFileThatStaysOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.put("f", "old")
+		h := w.openFile("f", os.O_WRONLY|os.O_TRUNC)
+		if !h.FlushLater(func() bool { return true }) {
+			t.Error("the flush is not left to another")
+		}
+		made, err := w.Create(t.Context(), "new", os.O_RDWR|os.O_EXCL, 0o600)
+		w.make(err)
+		mode := uint32(0o640)
+		_, err = w.Setattr(t.Context(), "new", made.Attr().Ino, cache.Change{Mode: &mode})
+		w.make(err)
+		opened := w.create("unfinished") // and not flushed: its close will come
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		w.wantThere("f", "")
+		w.wantNames("", "f", "new")
+		if got := w.lstat("new").Mode & 07777; got != mode {
+			t.Errorf("the host has mode %o", got)
+		}
+		w.write(h, "new", 0)
+		for _, h := range []*cache.Handle{h, made, opened} {
+			w.flush(h)
+			h.Release()
+		}
+		w.wantThere("f", "new")
+		w.close()
+	})
 }
 
 // A time that is set must not hide that the host has other contents.

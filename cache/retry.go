@@ -6,7 +6,7 @@ import (
 )
 
 // retryEvery is how long a file waits that could not be stored when it was
-// closed, and that nobody has open.
+// closed, and that nobody has open; or that is left to a close which does not come.
 const retryEvery = 15 * time.Second
 
 // retry stores again what could not be stored, until the cache is closed.
@@ -39,9 +39,11 @@ func (f *File) storeAgain(ctx context.Context) error {
 	return f.store(ctx)
 }
 
-// leftBehind tells whether a file has changes that no handle will store.
+// leftBehind tells whether a file has changes that no handle will store, or not
+// soon: an empty one may stay open for long, as a lock or for a log, and the host is
+// to have it, see FlushLater and awaitedLocked.
 func (f *File) leftBehind() bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	return f.dirty && !f.queued && !f.stuck && f.refs == 0 && len(f.paths) > 0
+	return f.dirty && !f.queued && !f.stuck && len(f.paths) > 0 && (f.refs == 0 || f.ended && f.attr.Size == 0)
 }

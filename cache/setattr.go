@@ -110,7 +110,8 @@ func (f *File) setHere(ch Change) bool {
 	defer f.mu.Unlock()
 	gone := f.obj != nil && len(f.paths) == 0
 	ch = f.withoutOwnLocked(ch)
-	if !gone && !(f.awaitedLocked() && ch.UID == nil && ch.GID == nil && (f.base.Ino == 0 || f.base.UID == f.c.o.UID || f.c.o.UID == 0)) {
+	may := f.base.Ino == 0 || f.base.UID == f.c.o.UID || f.c.o.UID == 0
+	if !gone && !(may && f.awaitedLocked() && ch.UID == nil && ch.GID == nil) {
 		return false
 	}
 	if ch == (Change{}) {

@@ -237,7 +237,8 @@ func (h *Handle) Flush(ctx context.Context) error {
 // follow: that is so of an empty file which whoever closes it still has open
 // by another descriptor, as again tells. Shells open the target of ">", give it
 // another number and close the first, before anybody has written. After a crash
-// the file is empty nonetheless.
+// the file is empty nonetheless; and if it stays open as it is the host gets it after
+// a while, see retry.
 func (h *Handle) FlushLater(again func() bool) bool {
 	if !h.write || h.f.c.later() || !h.f.isVoid() || !again() {
 		return false

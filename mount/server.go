@@ -125,11 +125,11 @@ func touch(dir string) {
 }
 
 // apart runs f on a thread of its own, which does not share its descriptors with
-// the others and has none of theirs. A process that is killed
-// while it has a file of its own mount open waits for ever otherwise: closing the
-// file is a request which nobody answers any more, and the connection to the kernel,
-// whose end would end that, has its turn afterwards. Here it is closed by the other
-// threads. Linux before 5.9 cannot do that; then f is not run.
+// the others and has none of theirs. A process that is killed while it has a file
+// of its own mount open waits for ever otherwise: closing the file is a request
+// which nobody answers any more, and the connection to the kernel, whose end would
+// end that, has its turn afterwards. Here the other threads close that. Linux
+// before 5.9 cannot do it; then f is not run.
 func apart(f func()) {
 	done := make(chan struct{})
 	go func() {

@@ -44,16 +44,7 @@ func TestMountServes(t *testing.T) {
 func TestKilledWithOwnFileOpen(t *testing.T) {
 	dir := mountpoint(t)
 	cmd := play(t, "look", dir)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "opened <nil>\n" {
-		t.Errorf("the process says %q, %v", line, err)
-	}
+	begin(t, cmd, "opened <nil>\n")
 	cmd.Process.Kill()
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
@@ -153,6 +144,13 @@ func TestMountRefuses(t *testing.T) {
 func sleepIn(t *testing.T, dir string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command("/bin/sh", "-c", `cd "$0" && echo there && exec sleep 1000`, dir)
+	begin(t, cmd, "there\n")
+	return cmd
+}
+
+// begin starts a process, and returns once it has said what it is to say.
+func begin(t *testing.T, cmd *exec.Cmd, want string) {
+	t.Helper()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -160,10 +158,9 @@ func sleepIn(t *testing.T, dir string) *exec.Cmd {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "there\n" {
-		t.Fatalf("got %q, %v", line, err)
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != want {
+		t.Fatalf("the process says %q, %v", line, err)
 	}
-	return cmd
 }
 
 func TestUnmountNamesTheHolder(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/scpfs/scpfs/scpio"
@@ -42,6 +43,8 @@ var answers = []struct {
 	{"store", "gnu", found("f", "", 5) + end, store},
 	{"batch", "gnu", found("d", "", 1) + end + end + found("f", "", 5) + end + found("f", "", 5) + end + end + end, batch},
 	{"unlink", "gnu", end, func(ctx context.Context, c *scpio.Client) error { return c.Remove(ctx, "a") }},
+	{"unlink", "gnu", found("d", "/.", 1) + end, func(ctx context.Context, c *scpio.Client) error { return c.Remove(ctx, "a") }},
+	{"rename", "gnu", found("f", "", 0) + found("d", "/.", 1) + found("d", "/..", 1) + end, rename},
 	{"statfs", "gnu", "1 2 3 4 5 6 7\n" + end, func(ctx context.Context, c *scpio.Client) error { _, err := c.Statfs(ctx, ""); return err }},
 }
 
@@ -78,6 +81,16 @@ func fetchMany(ctx context.Context, c *scpio.Client) error {
 	return result
 }
 
+func create(ctx context.Context, c *scpio.Client) error {
+	_, err := c.Create(ctx, "a", 0o644)
+	return err
+}
+
+func rename(ctx context.Context, c *scpio.Client) error {
+	_, err := c.Rename(ctx, "a", "b", 0)
+	return err
+}
+
 func store(ctx context.Context, c *scpio.Client) error {
 	_, err := c.Store(ctx, "a", scpio.Upload{Contents: strings.NewReader("hello"), Size: 5, Mode: 0o644})
 	return err
@@ -103,6 +116,23 @@ func TestCutAnswers(t *testing.T) {
 			check(t, err)
 			check(t, a.op(t.Context(), c))
 		})
+	}
+}
+
+// TestEndlessAnswers has hosts that never come to the end of what is one record, or a
+// directory or two.
+func TestEndlessAnswers(t *testing.T) {
+	remove := func(ctx context.Context, c *scpio.Client) error { return c.Remove(ctx, "a") }
+	for name, text := range map[string]string{"files": found("f", "", 5), "directories": found("d", "/.", 1)} {
+		for _, op := range []func(context.Context, *scpio.Client) error{stat, create, store, rename, remove} {
+			c, err := newFake(t, hostAnswer("gnu"), strings.Repeat(text, 10)+"=") // an end is not waited for
+			check(t, err)
+			err = op(t.Context(), c)
+			if name == "directories" || err != nil {
+				wantErrno(t, "endless "+name, err, syscall.EPROTO)
+			}
+			c.Close()
+		}
 	}
 }
 

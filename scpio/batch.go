@@ -3,6 +3,7 @@ package scpio
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"syscall"
@@ -175,10 +176,10 @@ func (b *pipeline) rest(err error) {
 	}
 }
 
-// answered reads an answer: its first record, how many there were, and its
-// end.
+// answered reads the answer to a change: its first record, how many there were,
+// and its end. There are two at the most, of names that were swapped.
 func (s *shell) answered(abs string) (first Entry, n int, a answer, err error) {
-	for ; ; n++ {
+	for ; n <= 2; n++ {
 		e, end, err := s.record(abs)
 		switch {
 		case err != nil:
@@ -189,6 +190,7 @@ func (s *shell) answered(abs string) (first Entry, n int, a answer, err error) {
 			first = e
 		}
 	}
+	return Entry{}, n, answer{}, fmt.Errorf("more records than a change can have: %w", syscall.EPROTO)
 }
 
 // command is a step that is no store, as the host is told it.

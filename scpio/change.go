@@ -148,18 +148,14 @@ func (c *Client) Rename(ctx context.Context, from, to string, flags uint32) (Att
 		if err := sh.send(cmd); err != nil {
 			return err
 		}
-		first := true
-		for e, err := range sh.records("") {
-			if err != nil {
-				return err
-			}
-			if first {
-				a = e.Attr
-			}
-			first = false
+		first, n, end, err := sh.answered("")
+		if err != nil {
+			return err
 		}
-		c.tellAbove(sh, to, from)
-		return nil
+		if a, err = outcome(first.Attr, n, end); err == nil {
+			c.tellAbove(sh, to, from)
+		}
+		return err
 	})
 	return a, err
 }

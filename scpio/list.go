@@ -145,10 +145,12 @@ func (s *shell) one(abs string) (Entry, error) {
 			return Entry{}, err
 		}
 		got = e
-		n++
+		if n++; n > 1 {
+			break
+		}
 	}
 	if n != 1 {
-		return Entry{}, fmt.Errorf("%d records where one was asked for: %w", n, syscall.EPROTO)
+		return Entry{}, fmt.Errorf("%d records or more where one was asked for: %w", n, syscall.EPROTO)
 	}
 	return got, nil
 }
@@ -195,13 +197,17 @@ func listError(a answer, n int) error {
 // record reads the next record of an answer, of either engine, or its end. Those
 // of directories in which the command has changed something are kept apart.
 func (s *shell) record(abs string) (Entry, *answer, error) {
+	var above []Entry
 	for {
 		e, end, err := s.anyRecord(abs)
 		if err != nil || end != nil || e.Name != aboveName && e.Name != aboveFrom {
+			if len(above) > 0 {
+				s.above = above
+			}
 			return e, end, err
 		}
-		if len(s.above) < 2 {
-			s.above = append(s.above, e)
+		if above = append(above, e); len(above) > 2 {
+			return Entry{}, nil, fmt.Errorf("more directories than a change can be in: %w", syscall.EPROTO)
 		}
 	}
 }

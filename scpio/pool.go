@@ -16,9 +16,9 @@ import (
 // A caller that finds no idle shell waits for the first that becomes idle,
 // be it one in use or the new one that its request has started. When the last
 // idle one is taken another is started, at once or after a while, so that the next
-// caller need not wait for it. The number of shells adapts to what the server allows: after a
-// refusal there will be no more of them for a while. How a connection that was
-// lost is made anew is in outage.go.
+// caller need not wait for it. The number of shells adapts to what the server
+// allows: after a refusal there will be no more of them for a while. How a
+// connection that was lost is made anew is in outage.go.
 type pool struct {
 	dial     func(context.Context) (Conn, error)
 	limit    int           // of shells
@@ -376,7 +376,9 @@ func (p *pool) dropIdleLocked() {
 func (p *pool) set(settings string, told *shell) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.dropIdleLocked()
+	if settings != p.settings {
+		p.dropIdleLocked()
+	}
 	p.settings, p.settled = settings, told != nil
 	if told != nil {
 		told.settings = settings

@@ -53,7 +53,7 @@ func TestReadyShells(t *testing.T) {
 	r.write(t, "file", strings.Repeat("x", 1<<20))
 	r.stat(t, "file") // takes the only one
 	shells := func() int { return sessionsWith(t, mark+"="+t.Name()) }
-	eventually(t, "two shells", func() bool { return shells() == 2 })
+	await(t, "two shells", func() bool { return shells() == 2 })
 	var fetches sync.WaitGroup
 	began, goOn := make(chan struct{}), make(chan struct{})
 	for range 2 {
@@ -71,7 +71,7 @@ func TestReadyShells(t *testing.T) {
 	if n := shells(); n != 2 {
 		t.Errorf("two transfers at once have %d shells", n)
 	}
-	eventually(t, "three shells", func() bool { return shells() == 3 })
+	await(t, "three shells", func() bool { return shells() == 3 })
 	close(goOn)
 	fetches.Wait()
 }
@@ -88,15 +88,6 @@ func sessionsWith(t *testing.T, line string) int {
 		}
 	}
 	return n
-}
-
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("there are no %s", what)
-		}
-	}
 }
 
 // TestCancelledInTurn cancels again and again, which must not use up the

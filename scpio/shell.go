@@ -37,8 +37,8 @@ type shell struct {
 	// settings are what it was told, see [pool.set].
 	settings string
 
-	// above are the records of the directories in which the command under way
-	// has changed something, see d in remote.pl, and asked is when it was sent.
+	// above are the records of the directories in which the command sent last has
+	// changed something, see d in remote.pl, and asked is when it was sent.
 	above []Entry
 	asked time.Time
 }

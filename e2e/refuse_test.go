@@ -111,9 +111,8 @@ func serverRefusals(t *testing.T, at func(*scptest.Server, string, string, ...st
 	}
 }
 
-// deadMount is one whose program was killed. It is in the background so that
-// it has surely come up: while it does, it looks into its own mount, and whoever
-// is killed in the middle of that waits for himself.
+// deadMount is one whose program was killed, in the background so that it had surely
+// come up.
 func deadMount(t *testing.T) string {
 	t.Helper()
 	m := mountAt(t, scptest.Start(t), mountOptions{background: true})

@@ -26,8 +26,6 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "mount":
 		os.Exit(playMount())
-	case "look":
-		os.Exit(playLook())
 	default:
 		os.Exit(playDaemon(role))
 	}
@@ -48,35 +46,6 @@ func playMount() int {
 		return 1
 	}
 	return 0
-}
-
-// playLook mounts on its argument, and waits with a file of its own mount open for
-// being killed. The descriptor of the file is a lower one than that of the mount.
-func playLook() int {
-	var low []*os.File
-	for range 20 {
-		f, err := os.Open(os.DevNull)
-		if err != nil {
-			fmt.Println(err)
-			return 1
-		}
-		low = append(low, f)
-	}
-	if _, err := mount.Mount(os.Args[1], &tree{}, mount.Options{}); err != nil {
-		fmt.Println(err)
-		return 1
-	}
-	for _, f := range low {
-		f.Close()
-	}
-	opened := make(chan error)
-	go mount.Apart(func() {
-		_, err := syscall.Open(os.Args[1]+"/hello", syscall.O_RDONLY, 0)
-		opened <- err
-		select {}
-	})
-	fmt.Println("opened", <-opened)
-	select {}
 }
 
 func wordOptions(words []string) mount.Options {

@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"os"
-	"runtime"
 
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
@@ -27,6 +25,11 @@ type Server struct {
 
 // Mount puts root on dir and returns when it answers there. The caller has to see
 // to the end of it: by Unmount, or by waiting for Done.
+//
+// The calling program must not have files of the mount open itself. Killed then, it may
+// wait for ever: the kernel closes descriptors in their order, and flushes such a file
+// before it lets go of /dev/fuse, with nobody left to answer. Moreover package os
+// polls what it opens while it holds a thread, which may be the one that was to answer.
 func Mount(dir string, root fs.InodeEmbedder, o Options) (*Server, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -102,44 +105,7 @@ func (s *Server) start(fd int, root fs.InodeEmbedder, o Options) (err error) {
 		return fmt.Errorf("first words with the kernel: %w", err)
 	}
 	go s.serve()
-	touch(s.dir)
 	return nil
-}
-
-// touch makes one request to the mount and has it answered. Polling the file that
-// go-fuse answers for by this name teaches the kernel never to send POLL: the Go
-// runtime polls what it opens while it holds a thread, and a program that
-// looks into its own mount would wait for itself.
-func touch(dir string) {
-	if dir == "" {
-		return
-	}
-	apart(func() {
-		fd, err := unix.Open(dir+"/.go-fuse-epoll-hack", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return // it answered, which is what counts: default_permissions may keep us out
-		}
-		defer unix.Close(fd)
-		unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-	})
-}
-
-// apart runs f on a thread of its own, which does not share its descriptors with
-// the others and has none of theirs. A process that is killed while it has a file
-// of its own mount open waits for ever otherwise: closing the file is a request
-// which nobody answers any more, and the connection to the kernel, whose end would
-// end that, has its turn afterwards. Here the other threads close that. Linux
-// before 5.9 cannot do it; then f is not run.
-func apart(f func()) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // for good: the thread ends with this function, or never runs again
-		if unix.CloseRange(0, math.MaxUint32, unix.CLOSE_RANGE_UNSHARE) == nil {
-			f()
-		}
-	}()
-	<-done
 }
 
 // serve answers requests until the mount has ended, by whosever doing.

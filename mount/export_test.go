@@ -1,4 +1,0 @@
-package mount
-
-// Apart is apart, for a test that kills a process in the middle of it.
-var Apart = apart

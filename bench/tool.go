@@ -46,7 +46,7 @@ func tools(scpfs string) []tool {
 		},
 		{
 			name: "scpfs-writeback", program: scpfs, version: []string{scpfs, "--version"}, server: "plain", exact: true,
-			only:  []string{"unpack", "git clone"},
+			only:  []string{"saves", "unpack", "git status", "git clone"},
 			about: "scpfs -o writeback, against a server without SFTP; unmounting waits until the server has everything",
 			mount: func(p place) []string {
 				return []string{"-f", "-F", p.net.config, "-o", "writeback,cache_dir=" + p.cache, "plain:" + p.remote, p.mnt}

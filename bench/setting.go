@@ -80,13 +80,15 @@ func plain(c rune) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("-_.,/:=+", c)
 }
 
-// machine describes what it runs on.
+// machine describes what it runs on. Who built the kernel, which stands behind a hyphen in its
+// version, does not make it another machine.
 func machine() string {
 	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil {
 		kernel = []byte("unknown")
 	}
-	return fmt.Sprintf("%s, %d processors, Linux %s", processor(), runtime.NumCPU(), strings.TrimSpace(string(kernel)))
+	version, _, _ := strings.Cut(strings.TrimSpace(string(kernel)), "-")
+	return fmt.Sprintf("%s, %d processors, Linux %s", processor(), runtime.NumCPU(), version)
 }
 
 func processor() string {

@@ -90,7 +90,7 @@ func (p *program) wait(limit time.Duration) error {
 	return errors.New("it did not end by itself")
 }
 
-// kill ends the program, and what it may have waited for in its own mount.
+// kill ends the program, and its mount if it waits for that.
 func (p *program) kill() {
 	p.cmd.Process.Kill()
 	select {

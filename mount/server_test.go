@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -53,6 +54,30 @@ func TestMountServes(t *testing.T) {
 	got, err := os.ReadFile(filepath.Join(dir, "hello"))
 	if err != nil || string(got) != "hello\n" {
 		t.Errorf("read %q, %v", got, err)
+	}
+}
+
+// TestOpensNothingOfItsOwn: from mounting to unmounting a server opens no file of its
+// mount. Killed with one open it could wait for ever, see [mount.Mount].
+func TestOpensNothingOfItsOwn(t *testing.T) {
+	var log strings.Builder
+	handler := slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})
+	s, err := mount.Mount(mountpoint(t), &tree{}, mount.Options{Debug: true, Logger: slog.New(handler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Unmount(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-s.Done()
+	said := log.String()
+	if !strings.Contains(said, ": INIT ") {
+		t.Errorf("the requests are not in the log:\n%s", said)
+	}
+	for _, request := range []string{"LOOKUP", "OPEN", "FLUSH", "POLL"} {
+		if strings.Contains(said, ": "+request+" ") {
+			t.Errorf("there was a request %s:\n%s", request, said)
+		}
 	}
 }
 

@@ -17,10 +17,13 @@ import (
 // stopped before the first is killed: one that forks in between would leave a
 // child whose parents are gone and which nothing leads to. A shell that waits
 // for its child to leave vfork(2) counts as stopped: it stays in state D when
-// the child is.
+// the child is. One whose parent was just ending is not found again: it is
+// remembered.
 func killAll(list func() []stat) error {
+	var seen []stat
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) { // another's child has no event
-		found := list()
+		found := join(list(), seen)
+		seen = found
 		if len(found) == 0 {
 			return nil
 		}
@@ -39,10 +42,38 @@ func killAll(list func() []stat) error {
 	}
 }
 
+// join adds to a list of processes those of others that are still alive.
+func join(list, others []stat) []stat {
+	for _, o := range others {
+		if slices.ContainsFunc(list, o.same) {
+			continue
+		}
+		if now, ok := readStat(procStat(o.pid)); ok && now.same(o) && now.alive() {
+			list = append(list, now)
+		}
+	}
+	return list
+}
+
 // stat is what matters here of /proc/PID/stat.
 type stat struct {
 	pid, parent int
 	state       string
+	started     string // when, in ticks of a clock
+}
+
+// same tells whether two are of one process, which only its start can: numbers
+// are used again.
+func (s stat) same(o stat) bool { return s.pid == o.pid && s.started == o.started }
+
+func procStat(pid int) string { return fmt.Sprintf("/proc/%d/stat", pid) }
+
+func readStat(file string) (stat, bool) {
+	line, err := os.ReadFile(file)
+	if err != nil {
+		return stat{}, false
+	}
+	return parseStat(string(line))
 }
 
 // parseStat reads a line whose second field, the name in parentheses, may
@@ -54,11 +85,11 @@ func parseStat(line string) (stat, bool) {
 	}
 	fields := strings.Fields(line[i+1:])
 	pid, err := strconv.Atoi(line[:strings.IndexByte(line, ' ')])
-	if err != nil || len(fields) < 2 {
+	if err != nil || len(fields) < 20 {
 		return stat{}, false
 	}
 	parent, err := strconv.Atoi(fields[1])
-	return stat{pid: pid, parent: parent, state: fields[0]}, err == nil
+	return stat{pid: pid, parent: parent, state: fields[0], started: fields[19]}, err == nil
 }
 
 func (s stat) alive() bool { return s.state != "Z" && s.state != "X" }
@@ -68,11 +99,7 @@ func processes() []stat {
 	files, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is good
 	var all []stat
 	for _, file := range files {
-		line, err := os.ReadFile(file)
-		if err != nil {
-			continue
-		}
-		if s, ok := parseStat(string(line)); ok {
+		if s, ok := readStat(file); ok {
 			all = append(all, s)
 		}
 	}

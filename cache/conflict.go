@@ -33,9 +33,15 @@ func (f *File) conflict(ctx context.Context, path string, u Upload) error {
 	if untold(err) {
 		return err // it may be ours, whose answer was lost
 	}
-	if err == nil && f.derives(now.Attr, u.Expect) {
-		f.rebase(now.Attr)
-		return f.storeLocked(ctx)
+	if err == nil {
+		ours, err := f.derives(ctx, path, now.Attr, u)
+		if err != nil {
+			return err
+		}
+		if ours {
+			f.rebase(now.Attr)
+			return f.storeLocked(ctx)
+		}
 	}
 	if isGone(err) {
 		f.c.tree.forget(path)
@@ -57,10 +63,15 @@ func (f *File) conflict(ctx context.Context, path string, u Upload) error {
 
 // derives tells whether our contents derive from what the host has now,
 // though it is not the version expected: only attributes were changed there,
-// or it is what we stored ourselves without having heard of it.
-func (f *File) derives(now, expect Attr) bool {
+// or it is what we stored ourselves, all or some of it, without having heard of
+// it.
+func (f *File) derives(ctx context.Context, path string, now Attr, u Upload) (bool, error) {
+	expect := u.Expect
 	changed := expect.Ino != 0 && sameContents(now, expect) && !sameVersion(now, expect)
-	return changed || f.arrivedLate(now)
+	if changed || f.arrivedLate(now) {
+		return true, nil
+	}
+	return f.halfway(ctx, path, now, u)
 }
 
 // insist keeps ours here. It is not stored again before a program asks.

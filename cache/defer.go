@@ -248,27 +248,33 @@ func (c *Cache) supplants(ctx context.Context, to string, dst *File) (Attr, bool
 
 func (c *Cache) renameHere(src, dst *File, from, to string, over Attr) {
 	src.inherit(dst)
-	c.supplant(to, dst)
+	c.displace(to, dst)
 	src.moveOver(over)
 	c.changed(from, to)
 	c.renamed(from, to, false)
+	c.supplanted(dst)
 	c.conflicts.moved(from, to)
 	src.requeue()
 }
 
-// supplant takes the name from a file that another takes the place of, here
-// first.
-func (c *Cache) supplant(to string, dst *File) {
-	if dst == nil {
+// displace takes the name from a file that another is about to take the place
+// of, here first.
+func (c *Cache) displace(to string, dst *File) {
+	if dst != nil {
+		c.unname(to)
+	}
+}
+
+// supplanted forgets what was to be stored of a file that another has taken the
+// place of, once the log says so of the other.
+func (c *Cache) supplanted(dst *File) {
+	if dst == nil || dst.path() != "" {
 		return
 	}
-	c.unname(to)
-	if dst.path() == "" {
-		c.backlog.dropStore(dst)
-		c.ino.gone(dst.ino)
-		dst.mu.Lock()
-		dst.abandonLocked()
-		dst.mu.Unlock()
-		dst.retire()
-	}
+	c.backlog.dropStore(dst)
+	c.ino.gone(dst.ino)
+	dst.mu.Lock()
+	dst.abandonLocked()
+	dst.mu.Unlock()
+	dst.retire()
 }

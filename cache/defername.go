@@ -55,7 +55,8 @@ func (c *Cache) moveLater(ctx context.Context, from, to string, flags uint32) (b
 		}
 		return false, err
 	}
-	c.supplant(to, dst)
+	c.displace(to, dst)
+	c.supplanted(dst)
 	if src != nil {
 		src.follows()
 	}

@@ -18,6 +18,7 @@ func (c *Cache) recover(ctx context.Context) (clean bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	logged = c.withoutHalves(logged)
 	objects := map[string]bool{}
 	for _, r := range logged {
 		objects[r.Object] = true
@@ -57,12 +58,41 @@ func superseded(r record, next []record) bool {
 	})
 }
 
-// resumeNext is resume, after what another mount has left of the same file.
+// resumeNext is resume, after what has the same name: that of another mount, or
+// what this file has taken the place of just before the mount died.
 func (c *Cache) resumeNext(ctx context.Context, r record) error {
-	if !r.partial() && c.liveAt(string(r.Path)) != nil {
+	if f := c.liveAt(string(r.Path)); f != nil && !r.partial() {
+		r.Tried = append(r.Tried, f.trials()...)
 		c.resend(ctx)
 	}
 	return c.resume(r)
+}
+
+// withoutHalves leaves out what the log says of what a file may have left under a
+// name, if the file still has it there: the mount died between the two lines of
+// a rename or a removal, which is not made then.
+func (c *Cache) withoutHalves(logged []record) []record {
+	var all []record
+	for _, r := range logged {
+		i := slices.IndexFunc(all, func(s record) bool { return r.leftBy(s) })
+		if i < 0 {
+			all = append(all, r)
+			continue
+		}
+		all[i].Tried = append(all[i].Tried, r.Tried...)
+		all[i].Temps = append(all[i].Temps, r.Temps...)
+		c.forgetRecord(r)
+	}
+	return all
+}
+
+// leftBy tells whether a record is about the removal of what the store of another
+// may have left under a name.
+func (r record) leftBy(s record) bool {
+	if r.Kind != removing || s.Kind != storing || !bytes.Equal(r.Path, s.Path) {
+		return false
+	}
+	return slices.ContainsFunc(r.Tried, func(t trial) bool { return t.Mtime == s.Mtime || slices.Contains(s.Tried, t) })
 }
 
 // again has a change wait that waited when an earlier mount ended.
@@ -76,6 +106,9 @@ func (c *Cache) again(r record) {
 	switch r.Kind {
 	case renaming:
 		a, ch.to, ch.over = r.Base, string(r.To), *r.Over
+		if f := c.liveAt(ch.to); f != nil { // what it takes the place of, of which the log says that it waits
+			ch.doubt.tried = append(ch.doubt.tried, f.trials()...)
+		}
 	case setting:
 		a, ch.set = r.Base, *r.Set
 		Apply(&a, ch.set)

@@ -114,6 +114,13 @@ func (f *File) arrivedLate(now Attr) bool {
 	return isOneOf(now, f.tried)
 }
 
+// trials are the uploads of the file that the host may have.
+func (f *File) trials() []trial {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return slices.Clone(f.tried)
+}
+
 // isOneOf tells whether a file is one of some uploads. The time of a store comes
 // back to the microsecond.
 func isOneOf(a Attr, tried []trial) bool {

@@ -1,0 +1,189 @@
+package cache_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/scpfs/scpfs/cache"
+	"github.com/scpfs/scpfs/cache/cachetest"
+)
+
+// halves are changes of names that take several lines of the log: what is saved
+// before, on a host that does not answer, of which it is told only the first; what
+// is done, and what the host may have in the end if the mount dies meanwhile. It
+// has f from the beginning.
+var halves = map[string]struct {
+	before        []saved
+	do            func(w *world) error
+	undone, whole map[string]string
+	partly        map[string]string // of two changes, the first
+}{
+	"a new file is renamed": {
+		[]saved{{"new", "text"}},
+		func(w *world) error { return w.Rename(w.t.Context(), "new", "g", 0) },
+		map[string]string{"f": old, "new": "text"}, map[string]string{"f": old, "g": "text"}, nil,
+	},
+	"a new file over another": {
+		[]saved{{"g", "older"}, {"new", "text"}},
+		func(w *world) error { return w.Rename(w.t.Context(), "new", "g", 0) },
+		map[string]string{"f": old, "g": "older", "new": "text"}, map[string]string{"f": old, "g": "text"}, nil,
+	},
+	"a new file over another, of which the host was told": {
+		[]saved{{"new", "text"}, {"g", "older"}},
+		func(w *world) error { return w.Rename(w.t.Context(), "new", "g", 0) },
+		map[string]string{"f": old, "g": "older", "new": "text"}, map[string]string{"f": old, "g": "text"}, nil,
+	},
+	"a new file over one of the host's": {
+		[]saved{{"new", "text"}},
+		func(w *world) error { return w.Rename(w.t.Context(), "new", "f", 0) },
+		map[string]string{"f": old, "new": "text"}, map[string]string{"f": "text"}, nil,
+	},
+	"a new file over one that was changed": {
+		[]saved{{"f", "changed"}, {"new", "text"}},
+		func(w *world) error { return w.Rename(w.t.Context(), "new", "f", 0) },
+		map[string]string{"f": "changed", "new": "text"}, map[string]string{"f": "text"}, nil,
+	},
+	"a new file, of which the host was told, over one that was changed": {
+		[]saved{{"new", "text"}, {"f", "changed"}},
+		func(w *world) error { return w.Rename(w.t.Context(), "new", "f", 0) },
+		map[string]string{"f": "changed", "new": "text"}, map[string]string{"f": "text"}, nil,
+	},
+	"the host's": {
+		[]saved{{"new", "text"}},
+		func(w *world) error { return w.Rename(w.t.Context(), "f", "g", 0) },
+		map[string]string{"f": old, "new": "text"}, map[string]string{"g": old, "new": "text"}, nil,
+	},
+	"the host's over a new one": {
+		[]saved{{"g", "older"}},
+		func(w *world) error { return w.Rename(w.t.Context(), "f", "g", 0) },
+		map[string]string{"f": old, "g": "older"}, map[string]string{"g": old}, nil,
+	},
+	"the host's over a new one that waits": {
+		[]saved{{"new", "text"}, {"g", "older"}},
+		func(w *world) error { return w.Rename(w.t.Context(), "f", "g", 0) },
+		map[string]string{"f": old, "g": "older", "new": "text"}, map[string]string{"g": old, "new": "text"}, nil,
+	},
+	"a new file, saved twice": {
+		[]saved{{"new", "text"}, {"new", "longer"}},
+		func(w *world) error { return w.Rename(w.t.Context(), "new", "g", 0) },
+		map[string]string{"f": old, "new": "longer"}, map[string]string{"f": old, "g": "longer"}, nil,
+	},
+	"one over another, and on": {
+		[]saved{{"new", "text"}, {"g", "older"}},
+		func(w *world) error {
+			if err := w.Rename(w.t.Context(), "new", "g", 0); err != nil {
+				return err
+			}
+			return w.Rename(w.t.Context(), "g", "f", 0)
+		},
+		map[string]string{"f": old, "g": "older", "new": "text"}, map[string]string{"f": "text"},
+		map[string]string{"f": old, "g": "text"},
+	},
+	"one that was changed": {
+		[]saved{{"f", "changed"}},
+		func(w *world) error { return w.Rename(w.t.Context(), "f", "g", 0) },
+		map[string]string{"f": "changed"}, map[string]string{"g": "changed"}, nil,
+	},
+	"a new file is removed": {
+		[]saved{{"new", "text"}},
+		func(w *world) error { return w.Unlink(w.t.Context(), "new") },
+		map[string]string{"f": old, "new": "text"}, map[string]string{"f": old}, nil,
+	},
+	"one that was changed is removed": {
+		[]saved{{"f", "changed"}},
+		func(w *world) error { return w.Unlink(w.t.Context(), "f") },
+		map[string]string{"f": "changed"}, map[string]string{}, nil,
+	},
+}
+
+type saved struct{ name, text string }
+
+// TestKilledBetweenLines: a mount that is killed between two lines of the log has
+// made the change, or not. Nothing else comes of it, whether or not the host has
+// what it did not answer to.
+func TestKilledBetweenLines(t *testing.T) {
+	for name, c := range halves {
+		for _, stored := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", stored: ", stored), func(t *testing.T) {
+				for lines, more := 0, true; more; lines++ {
+					w := newWorld(t, func(o *cache.Options) { o.WriteBack = true })
+					w.put("f", old)
+					w.want("f", old)
+					w.saveInVain(c.before, stored)
+					more = w.killedAfter(lines, func() error { return c.do(w) })
+					w.open()
+					w.sent()
+					if got := w.files(); !maps.Equal(got, c.undone) && !maps.Equal(got, c.whole) && (c.partly == nil || !maps.Equal(got, c.partly)) {
+						t.Errorf("after %d lines the host has %v", lines, got)
+					}
+					w.close()
+				}
+			})
+		}
+	}
+}
+
+// saveInVain saves files on a host that does not answer, be it that it stores the
+// first of them or not.
+func (w *world) saveInVain(files []saved, stored bool) {
+	w.t.Helper()
+	silent := func(context.Context) error { return syscall.ENOTCONN }
+	told := make(chan struct{})
+	for i, f := range files {
+		if i == 0 {
+			hook := cachetest.Hook{Method: "Store", Path: f.name, Times: 1, Before: func(context.Context) error { close(told); return nil }}
+			if hook.After = (func(error) error { return syscall.ENOTCONN }); !stored {
+				hook.Before = func(context.Context) error { close(told); return syscall.ENOTCONN }
+			}
+			w.host.On(hook)
+		}
+		w.save(f.name, f.text)
+		if i == 0 {
+			<-told
+			w.host.On(cachetest.Hook{Method: "*", Path: "*", Before: silent})
+			w.eventually("the host is known to be away", w.IsAway)
+		}
+	}
+}
+
+// killedAfter makes a change, and leaves the cache as it was when the log had so
+// many lines of it. It reports whether there were more.
+func (w *world) killedAfter(lines int, change func() error) (more bool) {
+	w.t.Helper()
+	log := filepath.Join(w.o.Dir, "0", "changes")
+	dir := filepath.Join(memory(w.t), "killed")
+	w.make(os.CopyFS(dir, os.DirFS(w.o.Dir)))
+	before, err := os.ReadFile(log)
+	w.make(err)
+	if err := change(); err != nil {
+		w.t.Error(err)
+	}
+	after, err := os.ReadFile(log)
+	w.make(err)
+	w.close()
+	rest, ok := bytes.CutPrefix(after, before)
+	if !ok {
+		w.t.Fatalf("the log was written anew: %s", after)
+	}
+	all := bytes.SplitAfter(rest, []byte("\n"))
+	all = all[:len(all)-1]
+	w.make(os.WriteFile(filepath.Join(dir, "0", "changes"), append(before, bytes.Join(all[:lines], nil)...), 0o600))
+	w.o.Dir = dir
+	return lines < len(all)
+}
+
+// files are what the host has, by name.
+func (w *world) files() map[string]string {
+	w.t.Helper()
+	all := map[string]string{}
+	for _, name := range w.names("") {
+		all[name] = w.there(name)
+	}
+	return all
+}

@@ -154,7 +154,7 @@ func (w *world) saveInVain(files []saved, stored bool) {
 
 // killedAfter makes a change, and leaves the cache as it was when the log had so
 // many lines of it. It reports whether there were more.
-func (w *world) killedAfter(lines int, change func() error) (more bool) {
+func (w *world) killedAfter(lines int, change func() error, open ...*cache.Handle) (more bool) {
 	w.t.Helper()
 	log := filepath.Join(w.o.Dir, "0", "changes")
 	dir := filepath.Join(memory(w.t), "killed")
@@ -166,6 +166,9 @@ func (w *world) killedAfter(lines int, change func() error) (more bool) {
 	}
 	after, err := os.ReadFile(log)
 	w.make(err)
+	for _, h := range open {
+		h.Release()
+	}
 	w.close()
 	rest, ok := bytes.CutPrefix(after, before)
 	if !ok {

@@ -219,11 +219,8 @@ func (c *Cache) renameLater(ctx context.Context, from, to string, flags uint32) 
 	case dst != nil && dst.filling() != nil:
 		return false, nil // it has to be fetched before it is gone
 	}
-	if d := src.takeDoubt(); d.any() {
-		if err := c.postpone(&change{kind: removing, path: from, doubt: d}); err != nil {
-			src.giveBack(d)
-			return false, err
-		}
+	if err := c.removeDoubtful(src, from); err != nil {
+		return false, err
 	}
 	c.renameHere(src, dst, from, to, over)
 	return true, nil

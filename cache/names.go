@@ -428,8 +428,8 @@ func (c *Cache) unlinkOpen(ctx context.Context, f *File, path string) error {
 	return nil
 }
 
-// removeDoubtful has the host remove what it may have under the name of a file that
-// it is not known to have.
+// removeDoubtful has the host remove what it has under the name of a file that it
+// is not known to have: what the file was to take the place of, or the file itself.
 func (c *Cache) removeDoubtful(f *File, path string) error {
 	over, d := f.overAttr(), f.takeDoubt()
 	if over.Ino == 0 && !d.any() {

@@ -87,10 +87,13 @@ func (c *Cache) withoutHalves(logged []record) []record {
 }
 
 // leftBy tells whether a record is about the removal of what the store of another
-// may have left under a name.
+// may have left under a name, or was to take the place of there.
 func (r record) leftBy(s record) bool {
 	if r.Kind != removing || s.Kind != storing || !bytes.Equal(r.Path, s.Path) {
 		return false
+	}
+	if s.Over != nil && r.Base == *s.Over {
+		return true
 	}
 	return slices.ContainsFunc(r.Tried, func(t trial) bool { return t.Mtime == s.Mtime || slices.Contains(s.Tried, t) })
 }

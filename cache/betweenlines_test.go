@@ -181,12 +181,18 @@ func (w *world) killedAfter(lines int, change func() error, open ...*cache.Handl
 	return lines < len(all)
 }
 
-// files are what the host has, by name.
+// files are what the host has, by name, also in its directories.
 func (w *world) files() map[string]string {
 	w.t.Helper()
 	all := map[string]string{}
 	for _, name := range w.names("") {
-		all[name] = w.there(name)
+		if w.lstat(name).Mode&syscall.S_IFMT != syscall.S_IFDIR {
+			all[name] = w.there(name)
+			continue
+		}
+		for _, inner := range w.names(name) {
+			all[name+"/"+inner] = w.there(name + "/" + inner)
+		}
 	}
 	return all
 }

@@ -45,7 +45,8 @@ type story struct {
 func tell(t *testing.T, number uint64, lines int) (more bool) {
 	w := newWorld(t, func(o *cache.Options) { o.WriteBack = true })
 	s := &story{w: w, r: rand.New(rand.NewPCG(number, 0)), files: map[string]string{}}
-	for _, name := range []string{"a", "b"} {
+	w.mkdir("d")
+	for _, name := range []string{"a", "b", "d/a"} {
 		s.files[name] = s.text()
 		w.put(name, s.files[name])
 	}
@@ -84,7 +85,7 @@ func (s *story) note(format string, args ...any) {
 	s.said = append(s.said, fmt.Sprintf(format, args...))
 }
 
-func (s *story) name() string { return string(rune('a' + s.r.IntN(4))) }
+func (s *story) name() string { return []string{"a", "b", "c", "d/a", "d/b"}[s.r.IntN(5)] }
 
 // text is one of a size that no other has.
 func (s *story) text() string {

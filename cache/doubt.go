@@ -126,3 +126,17 @@ func (c *Cache) removeStray(ctx context.Context, ch *change) (bool, error) {
 	}
 	return true, nil
 }
+
+// removeDoubtful has the host remove what it has under the name of a file that it
+// is not known to have: what the file was to take the place of, or the file itself.
+func (c *Cache) removeDoubtful(f *File, path string) error {
+	over, d := f.overAttr(), f.takeDoubt()
+	if over.Ino == 0 && !d.any() {
+		return nil
+	}
+	err := c.postpone(&change{kind: removing, path: path, base: over, doubt: d})
+	if err != nil {
+		f.giveBack(d)
+	}
+	return err
+}

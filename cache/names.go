@@ -428,20 +428,6 @@ func (c *Cache) unlinkOpen(ctx context.Context, f *File, path string) error {
 	return nil
 }
 
-// removeDoubtful has the host remove what it has under the name of a file that it
-// is not known to have: what the file was to take the place of, or the file itself.
-func (c *Cache) removeDoubtful(f *File, path string) error {
-	over, d := f.overAttr(), f.takeDoubt()
-	if over.Ino == 0 && !d.any() {
-		return nil
-	}
-	err := c.postpone(&change{kind: removing, path: path, base: over, doubt: d})
-	if err != nil {
-		f.giveBack(d)
-	}
-	return err
-}
-
 // keepName sees to it that a file that keeps other names is known under one
 // of them, or at least has its changes stored while it has this one.
 func (c *Cache) keepName(ctx context.Context, f *File, base Attr, path string) error {

@@ -54,21 +54,15 @@ func tell(t *testing.T, number uint64, lines int) (more bool) {
 		w.want(name, text)
 	}
 	for range s.r.IntN(4) {
-		s.save()
-		if err := s.change(); err != nil {
-			t.Fatalf("%s: %v", strings.Join(s.said, "; "), err)
-		}
+		s.goOn()
+		w.sent()
 	}
-	w.sent()
 	name, stored := s.name(), s.r.IntN(2) == 0
 	s.files[name] = s.text()
 	s.note("save %s, silence, stored: %v", name, stored)
 	w.saveInVain([]saved{{name, s.files[name]}}, stored)
 	for range s.r.IntN(4) {
-		s.save()
-		if err := s.change(); err != nil {
-			t.Fatalf("%s: %v", strings.Join(s.said, "; "), err)
-		}
+		s.goOn()
 	}
 	before := maps.Clone(s.files)
 	more = w.killedAfter(lines, s.change, s.open...)
@@ -79,6 +73,15 @@ func tell(t *testing.T, number uint64, lines int) (more bool) {
 	}
 	w.close()
 	return more
+}
+
+// goOn saves a file, and changes one.
+func (s *story) goOn() {
+	s.w.t.Helper()
+	s.save()
+	if err := s.change(); err != nil {
+		s.w.t.Fatalf("%s: %v", strings.Join(s.said, "; "), err)
+	}
 }
 
 func (s *story) note(format string, args ...any) {

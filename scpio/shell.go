@@ -27,6 +27,7 @@ import (
 // A shell is used by one caller at a time. After any failure that leaves
 // its streams in doubt it is broken, and closed instead of used again.
 type shell struct {
+	conn   Conn // that the session is on
 	sess   Session
 	r      *bufio.Reader
 	key    string
@@ -58,7 +59,7 @@ func loginCommand(marker string) string {
 // startShell starts a shell on conn and teaches it a library. settings are
 // assignments that the library needs, see remote.sh.
 func startShell(ctx context.Context, conn Conn, settings string, lib library, l *life) (*shell, error) {
-	s := &shell{key: token(), marker: token(), life: l, settings: settings}
+	s := &shell{conn: conn, key: token(), marker: token(), life: l, settings: settings}
 	sess, err := conn.Start(ctx, loginCommand(s.marker))
 	if err != nil {
 		return nil, err
@@ -186,6 +187,8 @@ func (s *shell) kill() {
 func (s *shell) isBroken() bool {
 	select {
 	case <-s.sess.Done():
+		return true
+	case <-s.conn.Done():
 		return true
 	default:
 		return s.killed.Load()

@@ -135,6 +135,13 @@ func (b *backlog) done(ch *change) {
 	b.movedLocked()
 }
 
+// waits tells whether a change is still to be sent.
+func (b *backlog) waits(ch *change) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Contains(b.waiting, ch)
+}
+
 // next waits for a change to send and gives the first of those that wait.
 func (b *backlog) next(ctx context.Context) ([]*change, bool) {
 	for {

@@ -175,8 +175,8 @@ func (c *Cache) sendFile(ctx context.Context, ch *change) error {
 		return err
 	}
 	defer unlock()
-	if !ch.file.isQueued() {
-		c.finish(ch) // somebody else has stored it
+	if !ch.file.isQueued() || !c.backlog.waits(ch) {
+		c.finish(ch) // somebody else has stored it, or it got another name, and its turn is later
 		return nil
 	}
 	c.backlog.begin(ch)

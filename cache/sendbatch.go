@@ -161,6 +161,9 @@ const batchFile = 128 << 10
 // nothing else, such as the removal of what a store before has left.
 func (p *part) takeFile() bool {
 	f := p.ch.file
+	if !f.c.backlog.waits(p.ch) {
+		return false
+	}
 	f.mu.RLock()
 	size := f.attr.Size
 	if f.kept != nil {

@@ -55,8 +55,8 @@ func tell(t *testing.T, number uint64, lines int) (more bool) {
 	}
 	for range s.r.IntN(4) {
 		s.goOn()
-		w.sent()
 	}
+	w.sent()
 	name, stored := s.name(), s.r.IntN(2) == 0
 	s.files[name] = s.text()
 	s.note("save %s, silence, stored: %v", name, stored)

@@ -237,6 +237,54 @@ func TestFsyncWaits(t *testing.T) {
 	w.wantThere("d/f", "text")
 }
 
+// TestStoreKeepsItsTurn: a file that gets another name while the host is told of
+// what waits is stored after all changes that its name depends on, whatever turn
+// it had under the old one.
+func TestStoreKeepsItsTurn(t *testing.T) {
+	for name, c := range map[string]struct{ before, during func(w *world) }{
+		"over a name that is to be removed": {
+			before: func(w *world) {
+				w.save("new", "ours")
+				w.make(w.Unlink(context.Background(), "f"))
+			},
+			during: func(w *world) { w.make(w.Rename(context.Background(), "new", "f", 0)) },
+		},
+		"there and back": {
+			before: func(w *world) {
+				w.save("new", "ours")
+				w.make(w.Rename(context.Background(), "new", "f", 0))
+			},
+			during: func(w *world) {
+				w.make(w.Rename(context.Background(), "f", "elsewhere", 0))
+				w.make(w.Rename(context.Background(), "elsewhere", "f", 0))
+			},
+		},
+	} {
+		for what, size := range map[string]int{"alone": 1 << 20, "in a batch": 1} {
+			t.Run(name+", "+what, func(t *testing.T) {
+				w := newWorld(t, writeBack)
+				w.put("f", "theirs")
+				w.lookup("f")
+				held, release := w.host.Block("Store", "first")
+				w.save("first", "text")
+				<-held
+				held, releaseNext := w.host.Block("Store", "large")
+				w.save("large", strings.Repeat("x", 1<<20))
+				w.save("between", strings.Repeat("x", size))
+				c.before(w)
+				release()
+				<-held
+				c.during(w)
+				releaseNext()
+				w.sent()
+				w.want("f", "ours")
+				w.wantNames("", "between", "f", "first", "large")
+				w.wantThere("f", "ours")
+			})
+		}
+	}
+}
+
 // TestForeignChangeUnderBacklog: a file that somebody else has changed before
 // ours was sent is kept, and ours beside it.
 func TestForeignChangeUnderBacklog(t *testing.T) {

@@ -149,13 +149,14 @@ func (f *File) storeAs(ctx context.Context, path, why string) (string, error) {
 			return "", err
 		}
 		a, err := f.send(ctx, name, u)
-		f.landed()
 		if err == nil {
 			err = f.stored(name, a, seq)
+			f.landed()
 			c.tell(Notice{Path: name})
 			c.conflicts.add(Conflict{Kind: why, Path: path, Copy: name})
 			return name, err
 		}
+		f.landed()
 		if !errors.Is(err, syscall.ESTALE) || try == 100 {
 			return "", err
 		}

@@ -52,6 +52,19 @@ func (f *File) recordLocked(o *object, a Attr, place uint64) record {
 	return r
 }
 
+// noteEnd writes down that all was written of what there was at seq, although
+// the host does not have it. Most stores say so themselves, before they begin.
+func (f *File) noteEnd(seq uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.noted || f.ended || f.seq != seq {
+		return
+	}
+	if err := f.noteLocked(true); err != nil {
+		f.c.log.Warn("the log cannot be written", "path", path.Base(f.pathLocked()), "err", err)
+	}
+}
+
 func (f *File) unnoteLocked() {
 	if f.noted {
 		f.c.disk.unnote(f.obj.name)

@@ -257,10 +257,10 @@ func (c *Cache) linkFirst(ctx context.Context, f *File, link string) (Entry, err
 	if err == nil {
 		var a Attr
 		a, err = f.send(ctx, link, u)
-		f.landed()
 		if err == nil {
 			err = f.stored(link, a, seq)
 		}
+		f.landed()
 	}
 	if err != nil {
 		c.unname(link)

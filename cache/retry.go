@@ -6,7 +6,7 @@ import (
 )
 
 // retryEvery is how long a file waits that could not be stored when it was
-// closed, and that nobody has open; or that is left to a close which does not come.
+// closed or synced, or that is left to a close which does not come.
 const retryEvery = 15 * time.Second
 
 // retry stores again what could not be stored, until the cache is closed.
@@ -19,13 +19,17 @@ func (c *Cache) retry() {
 			return
 		case <-tick.C:
 		}
-		for _, f := range c.snapshot() {
-			if f.leftBehind() {
-				if err := f.storeAgain(c.ctx); err != nil {
-					c.log.Debug("a file still cannot be stored", "path", f.path(), "err", err)
-				}
-				f.retire()
+		c.retryAll()
+	}
+}
+
+func (c *Cache) retryAll() {
+	for _, f := range c.snapshot() {
+		if f.leftBehind() {
+			if err := f.storeAgain(c.ctx); err != nil {
+				c.log.Debug("a file still cannot be stored", "path", f.path(), "err", err)
 			}
+			f.retire()
 		}
 	}
 }
@@ -40,10 +44,11 @@ func (f *File) storeAgain(ctx context.Context) error {
 }
 
 // leftBehind tells whether a file has changes that no handle will store, or not
-// soon: an empty one may stay open for long, as a lock or for a log, and the host is
-// to have it, see FlushLater and awaitedLocked.
+// soon: who has it open may only read it, or not close it for long, as a lock or a
+// log, and the host is to have what was closed or synced, see FlushLater and
+// awaitedLocked.
 func (f *File) leftBehind() bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	return f.dirty && !f.queued && !f.stuck && len(f.paths) > 0 && (f.refs == 0 || f.ended && f.attr.Size == 0)
+	return f.dirty && !f.queued && !f.stuck && len(f.paths) > 0 && (f.refs == 0 || f.ended && !f.underway && (f.writers == 0 || f.attr.Size == 0))
 }

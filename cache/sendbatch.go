@@ -99,16 +99,21 @@ func (c *Cache) unstage(steps []Step) {
 
 // gather locks and describes the first changes, up to one that cannot go along:
 // a large file, or one that somebody works on. Waiting for him, with others
-// locked, he might wait for us.
+// locked, he might wait for us. Nor can the removal of a name with what was done
+// before under it: if that has to be looked at, it would be done again afterwards.
 func (c *Cache) gather(all []*change) []part {
 	var parts []part
-	bytes := int64(0)
+	bytes, names := int64(0), map[string]bool{}
 	for _, ch := range all {
+		if names[ch.path] && (ch.kind == removing || ch.kind == unmaking) {
+			break
+		}
 		p, ok := c.part(ch)
 		if !ok {
 			break
 		}
 		parts = append(parts, p)
+		names[ch.path] = true
 		if bytes += p.step.Upload.Size; len(parts) == batchSteps || bytes >= batchBytes {
 			break
 		}
@@ -216,24 +221,25 @@ func (c *Cache) sent(ctx context.Context, p part, a Attr, err error) (disputed b
 		return false
 	}
 	f := p.ch.file
-	f.landed()
 	c.backlog.end(p.ch)
 	if err != nil {
 		p.stay()
 	}
+	untold, disputed := untold(err), errors.Is(err, syscall.ESTALE)
 	switch {
-	case untold(err):
+	case untold:
 		f.mayHave(p.step.Upload)
-		return false
-	case errors.Is(err, syscall.ESTALE):
+	case disputed:
 		f.tempGone(p.step.Upload.Temp)
-		return true
 	case err != nil && a.Ino != 0:
 		f.rebase(a) // half of it was copied into the file: no foreign change
 	case err == nil:
 		f.tempGone(p.step.Upload.Temp)
 		err = f.stored(p.step.Path, a, p.seq)
 	}
-	c.sentFile(p.ch, err)
-	return false
+	f.landed()
+	if !untold && !disputed {
+		c.sentFile(p.ch, err)
+	}
+	return disputed
 }

@@ -15,6 +15,16 @@ func (f *File) store(ctx context.Context) error {
 	if !f.unsent() {
 		return nil
 	}
+	seq := f.sequence()
+	err := f.storeInTurn(ctx)
+	if err != nil {
+		f.noteEnd(seq)
+	}
+	return err
+}
+
+// storeInTurn is store of what depends on changes of the backlog.
+func (f *File) storeInTurn(ctx context.Context) error {
 	path := f.path()
 	if err := f.c.backlog.wait(ctx, func(ch *change) bool {
 		return ch.file != f && (below(path, ch.path) || ch.kind == renaming && ch.to == path)
@@ -54,12 +64,12 @@ func (f *File) storeLocked(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer f.landed()
 	stay := func() {}
 	if f.baseAttr().Ino != 0 {
 		stay = f.c.ino.leave(f.ino, u.Expect)
 	}
 	a, err := f.send(ctx, path, u)
-	f.landed()
 	if err != nil {
 		stay()
 	}
@@ -194,7 +204,9 @@ func (f *File) uploadKeptLocked(temp string) (Upload, string, uint64, error) {
 	return u, f.pathLocked(), k.seq, nil
 }
 
-// landed says that the upload has ended.
+// landed says that the upload has ended, and what became of it is known of the
+// file: till then what is being uploaded stays in the log, and nothing is flushed
+// in its place.
 func (f *File) landed() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -3,6 +3,7 @@ package cache_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -116,7 +117,7 @@ func TestKilledBetweenLines(t *testing.T) {
 					w.put("f", old)
 					w.want("f", old)
 					w.saveInVain(c.before, stored)
-					more = w.killedAfter(lines, func() error { return c.do(w) })
+					more = w.killedAfter(lines, func() { w.make(c.do(w)) })
 					w.open()
 					w.sent()
 					if got := w.files(); !maps.Equal(got, c.undone) && !maps.Equal(got, c.whole) && (c.partly == nil || !maps.Equal(got, c.partly)) {
@@ -159,31 +160,53 @@ func (w *world) saveInVain(files []saved, stored bool) {
 
 // killedAfter makes a change, and leaves the cache as it was when the log had so
 // many lines of it. It reports whether there were more.
-func (w *world) killedAfter(lines int, change func() error, open ...*cache.Handle) (more bool) {
+func (w *world) killedAfter(lines int, change func(), open ...*cache.Handle) (more bool) {
 	w.t.Helper()
 	log := filepath.Join(w.o.Dir, "0", "changes")
 	dir := filepath.Join(memory(w.t), "killed")
-	w.make(os.CopyFS(dir, os.DirFS(w.o.Dir)))
+	for err := os.ErrNotExist; errors.Is(err, os.ErrNotExist); { // while something goes
+		w.make(os.RemoveAll(dir))
+		if err = os.CopyFS(dir, os.DirFS(w.o.Dir)); !errors.Is(err, os.ErrNotExist) {
+			w.make(err)
+		}
+	}
 	before, err := os.ReadFile(log)
 	w.make(err)
-	if err := change(); err != nil {
-		w.t.Error(err)
-	}
+	change()
 	after, err := os.ReadFile(log)
 	w.make(err)
+	if lines > 0 { // the first is there before contents change
+		w.copyObjects(dir)
+	}
 	for _, h := range open {
 		h.Release()
 	}
 	w.close()
 	rest, ok := bytes.CutPrefix(after, before)
-	if !ok {
-		w.t.Fatalf("the log was written anew: %s", after)
+	if !ok { // it was written anew, which is done at once
+		before, rest, lines = nil, after, everything
 	}
 	all := bytes.SplitAfter(rest, []byte("\n"))
 	all = all[:len(all)-1]
-	w.make(os.WriteFile(filepath.Join(dir, "0", "changes"), append(before, bytes.Join(all[:lines], nil)...), 0o600))
+	w.make(os.WriteFile(filepath.Join(dir, "0", "changes"), append(before, bytes.Join(all[:min(lines, len(all))], nil)...), 0o600))
 	w.o.Dir = dir
 	return lines < len(all)
+}
+
+// copyObjects copies the contents that are here to another cache, in which those
+// stay that are here no more.
+func (w *world) copyObjects(dir string) {
+	w.t.Helper()
+	for _, name := range w.objects() {
+		b, err := os.ReadFile(name)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // since just now
+		}
+		w.make(err)
+		rel, err := filepath.Rel(w.o.Dir, name)
+		w.make(err)
+		w.make(os.WriteFile(filepath.Join(dir, rel), b, 0o600))
+	}
 }
 
 // files are what the host has, by name, also in its directories.

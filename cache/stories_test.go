@@ -1,19 +1,26 @@
 package cache_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/scpfs/scpfs/cache"
+	"github.com/scpfs/scpfs/cache/cachetest"
 )
 
 // TestKilledAtRandom is TestKilledBetweenLines after stories that are made up:
-// files are saved, moved over each other and removed, first on a host that hears
-// of all, then on one that does not answer. The number of a story repeats it.
+// files and directories are made, written, moved over each other and removed,
+// on a host that goes silent in the middle of anything and may come back. The
+// number of a story repeats it, but for what happens at the same time.
 func TestKilledAtRandom(t *testing.T) {
 	first, count := uint64(0), uint64(60)
 	if s := os.Getenv("SCPFS_STORIES"); s != "" {
@@ -30,102 +37,262 @@ func TestKilledAtRandom(t *testing.T) {
 	}
 }
 
-// story is what has happened so far, and what the host is to have of it.
+// story is what has happened so far, and what the host may have in the end.
 type story struct {
-	w     *world
-	r     *rand.Rand
-	files map[string]string
-	said  []string
-	texts int
-	open  []*cache.Handle
+	w       *world
+	r       *rand.Rand
+	back    bool // write-back
+	may     []model
+	said    []string
+	count   int  // of texts, and of things
+	doubt   bool // a change of names was not answered, so that we may go by what is not so any more
+	open    []opened
+	unended []model // what there may be if the last step is not made, or half of it
+	line    line
+}
+
+// opened is a file that is kept open.
+type opened struct {
+	*cache.Handle
+	thing int
+}
+
+// line is what connects to the host.
+type line struct {
+	mu     sync.Mutex // guards the fields below
+	dead   bool
+	left   int  // calls before it dies; 0: it does not
+	stored bool // the last of them is made
 }
 
 // tell makes up a story up to its end, of which so many lines are in the log. It
 // reports whether the end has more.
 func tell(t *testing.T, number uint64, lines int) (more bool) {
-	w := newWorld(t, func(o *cache.Options) { o.WriteBack = true })
-	s := &story{w: w, r: rand.New(rand.NewPCG(number, 0)), files: map[string]string{}}
-	w.mkdir("d")
-	for _, name := range []string{"a", "b", "d/a"} {
-		s.files[name] = s.text()
-		w.put(name, s.files[name])
+	r := rand.New(rand.NewPCG(number, 0))
+	back := r.IntN(4) > 0
+	w := newWorld(t, func(o *cache.Options) { o.WriteBack = back })
+	s := &story{w: w, r: r, back: back, may: []model{{map[string]int{}, map[int]thing{}}}}
+	s.note("write-back: %v", back)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(strings.Join(s.said, "; "))
+		}
+	})
+	s.begin()
+	w.host.On(cachetest.Hook{Method: "*", Path: "*", Before: s.line.before, After: s.line.after})
+	for range 1 + r.IntN(2) {
+		s.goOn(r.IntN(6))
+		s.line.dieAfter(1+r.IntN(6), r.IntN(2) == 0)
+		s.note("silence soon")
+		s.goOn(r.IntN(6))
+		if r.IntN(4) == 0 {
+			s.note("it answers again")
+			s.line.live()
+			w.make(w.Online(t.Context()))
+			w.Retry()
+			w.sent()
+			s.look()
+		}
 	}
-	for name, text := range s.files {
-		w.want(name, text)
-	}
-	for range s.r.IntN(4) {
-		s.goOn()
-	}
-	w.sent()
-	name, stored := s.name(), s.r.IntN(2) == 0
-	s.files[name] = s.text()
-	s.note("save %s, silence, stored: %v", name, stored)
-	w.saveInVain([]saved{{name, s.files[name]}}, stored)
-	for range s.r.IntN(4) {
-		s.goOn()
-	}
-	before := maps.Clone(s.files)
-	more = w.killedAfter(lines, s.change, s.open...)
+	s.line.die()
+	s.note("silence")
+	more = w.killedAfter(lines, s.end, s.handles()...)
 	w.open()
 	w.sent()
-	if got := w.files(); !maps.Equal(got, before) && !maps.Equal(got, s.files) {
-		t.Errorf("%s; after %d lines the host has %v instead of %v or %v", strings.Join(s.said, "; "), lines, got, before, s.files)
+	there := w.things()
+	if seen, err := w.seen(); err != nil || !maps.Equal(seen, there) {
+		t.Errorf("after %d lines the host has %v, seen are %v, %v", lines, there, seen, err)
+	}
+	if more {
+		s.may = append(s.may, s.unended...)
+		maps.DeleteFunc(there, func(name, _ string) bool { return strings.Contains(name, ".recovered-") })
+	}
+	if !s.mayBe(there) {
+		t.Errorf("after %d lines the host has %v instead of %s", lines, there, s.ends())
 	}
 	w.close()
 	return more
-}
-
-// goOn saves a file, and changes one.
-func (s *story) goOn() {
-	s.w.t.Helper()
-	s.save()
-	if err := s.change(); err != nil {
-		s.w.t.Fatalf("%s: %v", strings.Join(s.said, "; "), err)
-	}
 }
 
 func (s *story) note(format string, args ...any) {
 	s.said = append(s.said, fmt.Sprintf(format, args...))
 }
 
-func (s *story) name() string { return []string{"a", "b", "c", "d/a", "d/b"}[s.r.IntN(5)] }
+// begin gives the host something to begin with, some of which is seen here.
+func (s *story) begin() {
+	m := s.may[0]
+	for _, path := range []string{"a", "b", "d", "d/a", "d/e", "d/e/a"} {
+		s.count++
+		number, text := s.count, s.text()
+		m.names[path] = number
+		if slices.Contains([]string{"d", "d/e"}, path) {
+			s.w.mkdir(path)
+			m.things[number] = thing{'d', 0o755, ""}
+			continue
+		}
+		m.things[number] = thing{'f', 0o644, text}
+		s.w.put(path, text)
+	}
+	for _, path := range m.paths("f") {
+		if s.r.IntN(2) == 0 {
+			s.w.want(path, m.at(path).text)
+		}
+	}
+}
 
 // text is one of a size that no other has.
 func (s *story) text() string {
-	s.texts++
-	return strings.Repeat(fmt.Sprint(s.texts%10), s.texts)
+	s.count++
+	return strings.Repeat(fmt.Sprint(s.count%10), s.count)
 }
 
-// save writes a file anew, and now and then leaves it open.
-func (s *story) save() {
-	name, text := s.name(), s.text()
-	h := s.w.openFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
-	s.w.write(h, text, 0)
-	s.w.flush(h)
-	s.files[name] = text
-	if s.r.IntN(3) == 0 {
-		s.note("save %s, open", name)
-		s.open = append(s.open, h)
-		return
+// goOn goes on by so many steps.
+func (s *story) goOn(steps int) {
+	s.w.t.Helper()
+	for range steps {
+		if len(s.may) > 64 || s.w.t.Failed() {
+			return // it is too uncertain what may be
+		}
+		s.do(s.step())
+		if s.r.IntN(8) == 0 {
+			s.look()
+		}
 	}
-	s.note("save %s", name)
-	h.Release()
 }
 
-// change renames or removes a file.
-func (s *story) change() error {
-	from, to, remove := s.name(), s.name(), s.r.IntN(4) == 0
-	text, there := s.files[from]
+// end makes a last step in the middle of which the mount may be killed.
+func (s *story) end() {
+	last := s.step()
+	for _, m := range s.may {
+		s.unended = append(s.unended, m)
+		half := m.clone()
+		if last.half != nil && last.to(half) {
+			last.half(half)
+			s.unended = append(s.unended, half)
+		}
+	}
+	s.do(last)
+}
+
+// do makes a step, and learns from it what may be.
+func (s *story) do(o step) {
+	s.w.t.Helper()
+	s.note("%s", o.say)
+	err := o.do()
+	var may []model
+	for _, m := range s.may {
+		after := m.clone()
+		ok := o.to(after)
+		untold := isAway(err)
+		if untold || s.doubt || err != nil && !ok {
+			may = append(may, m)
+		}
+		if ok && (untold || err == nil) {
+			may = append(may, after)
+		}
+		if ok && untold && o.half != nil {
+			half := after.clone()
+			o.half(half)
+			may = append(may, half)
+		}
+	}
+	if err != nil {
+		s.note("(%v)", err)
+		s.doubt = s.doubt || o.moves
+	}
+	if len(may) == 0 {
+		s.w.t.Fatalf("%v, with %s", err, s.ends())
+	}
+	s.may = nil
+	known := map[string]bool{}
+	for _, m := range may {
+		if id := fmt.Sprint(m.names, m.things); !known[id] {
+			known[id] = true
+			s.may = append(s.may, m)
+		}
+	}
+}
+
+// isAway tells whether an error leaves open what the host has done.
+func isAway(err error) bool {
+	return errors.Is(err, syscall.ENOTCONN) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ETIMEDOUT)
+}
+
+// look checks that what is seen is what may be, as far as that can be seen now.
+func (s *story) look() {
+	s.w.t.Helper()
+	seen, err := s.w.seen()
 	switch {
-	case !there || from == to && !remove:
-		return nil
-	case remove:
-		s.note("remove %s", from)
-		delete(s.files, from)
-		return s.w.Unlink(s.w.t.Context(), from)
+	case isAway(err):
+	case err != nil:
+		s.w.t.Error(err)
+	case !s.mayBe(seen):
+		s.w.t.Errorf("seen are %v instead of %s", seen, s.ends())
 	}
-	s.note("rename %s %s", from, to)
-	delete(s.files, from)
-	s.files[to] = text
-	return s.w.Rename(s.w.t.Context(), from, to, 0)
+}
+
+// mayBe tells whether that is what may be.
+func (s *story) mayBe(there map[string]string) bool {
+	if s.doubt {
+		maps.DeleteFunc(there, func(name, _ string) bool { return strings.Contains(name, ".conflict-") })
+	}
+	return slices.ContainsFunc(s.may, func(m model) bool { return m.is(there) })
+}
+
+// ends says what may be.
+func (s *story) ends() string {
+	var all []string
+	for _, m := range s.may {
+		all = append(all, fmt.Sprint(m.lines()))
+	}
+	return strings.Join(all, " or ")
+}
+
+func (s *story) handles() []*cache.Handle {
+	var all []*cache.Handle
+	for _, o := range s.open {
+		all = append(all, o.Handle)
+	}
+	return all
+}
+
+func (l *line) dieAfter(calls int, stored bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.left, l.stored = calls, stored
+}
+
+func (l *line) die() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dead = true
+}
+
+func (l *line) live() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dead, l.left = false, 0
+}
+
+func (l *line) before(context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dead {
+		return syscall.ENOTCONN
+	}
+	if l.left--; l.left == 0 {
+		if l.dead = true; !l.stored {
+			return syscall.ENOTCONN
+		}
+	}
+	return nil
+}
+
+func (l *line) after(err error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dead {
+		return syscall.ENOTCONN
+	}
+	return err
 }

@@ -264,7 +264,7 @@ func (p *pool) shellOn(conn Conn, settings string) (*shell, error) {
 	if errors.Is(err, syscall.ETIMEDOUT) && !p.someOpen() {
 		conn.Close()
 	}
-	if _, ok := errors.AsType[*NoShellError](err); ok && endsSoon(conn) {
+	if _, ok := errors.AsType[*NoShellError](err); ok && p.endsSoon(conn) {
 		err = syscall.ENOTCONN
 	}
 	return sh, err
@@ -272,10 +272,12 @@ func (p *pool) shellOn(conn Conn, settings string) (*shell, error) {
 
 // endsSoon tells whether something went wrong because the connection has
 // ended, which is known a moment later.
-func endsSoon(conn Conn) bool {
+func (p *pool) endsSoon(conn Conn) bool {
 	select {
 	case <-conn.Done():
 		return true
+	case <-p.ctx.Done():
+		return false
 	case <-time.After(50 * time.Millisecond):
 		return false
 	}
@@ -294,7 +296,7 @@ func (p *pool) worthAnother(try int, conn Conn, err error) bool {
 	case errors.Is(err, ErrRefused):
 		return try < 10 || try < 100 && !p.someOpen()
 	}
-	return try < 3 && endsSoon(conn)
+	return try < 3 && p.endsSoon(conn)
 }
 
 func ended(conn Conn) bool {

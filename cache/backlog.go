@@ -167,11 +167,15 @@ func (b *backlog) begin(ch *change) {
 	b.sending[ch] = true
 }
 
-// end says that it is no longer.
+// end says that it is no longer. If another has come after it, that one brings all
+// that this was to bring, and has its turn later.
 func (b *backlog) end(ch *change) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.sending, ch)
+	if next := b.stores[ch.file]; next != nil && next != ch {
+		b.takeLocked(ch)
+	}
 }
 
 // away says why nothing can be sent; nil, that it can again.

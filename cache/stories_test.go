@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/scpfs/scpfs/cache"
 	"github.com/scpfs/scpfs/cache/cachetest"
@@ -79,12 +80,16 @@ func tell(t *testing.T, number uint64, lines int) (more bool) {
 		}
 	})
 	s.begin()
-	w.host.On(cachetest.Hook{Method: "*", Path: "*", Before: s.line.before, After: s.line.after})
+	s.connect()
 	for range 1 + r.IntN(2) {
 		s.goOn(r.IntN(6))
 		s.line.dieAfter(1+r.IntN(6), r.IntN(2) == 0)
 		s.note("silence soon")
 		s.goOn(r.IntN(6))
+		if r.IntN(4) == 0 && len(s.may) == 1 { // else its directories may not be known
+			s.remountOffline()
+			s.goOn(r.IntN(8))
+		}
 		if r.IntN(4) == 0 {
 			s.note("it answers again")
 			s.line.live()
@@ -133,11 +138,36 @@ func (s *story) begin() {
 		m.things[number] = thing{'f', 0o644, text}
 		s.w.put(path, text)
 	}
+	s.w.entries("")
+	if s.r.IntN(2) == 0 {
+		s.look()
+		return
+	}
 	for _, path := range m.paths("f") {
 		if s.r.IntN(2) == 0 {
 			s.w.want(path, m.at(path).text)
 		}
 	}
+}
+
+// connect puts the line between us and the host.
+func (s *story) connect() {
+	s.w.host.On(cachetest.Hook{Method: "*", Path: "*", Before: s.line.before, After: s.line.after})
+}
+
+// remountOffline ends the mount, and begins another that does not ask the host.
+func (s *story) remountOffline() {
+	s.note("silence; a mount without the host")
+	s.line.die()
+	for _, o := range s.open {
+		o.Release()
+	}
+	s.open = nil
+	s.w.close()
+	s.w.o.Offline = true
+	s.w.open()
+	s.w.o.Offline = false
+	s.connect()
 }
 
 // text is one of a size that no other has.
@@ -275,6 +305,9 @@ func (l *line) live() {
 }
 
 func (l *line) before(context.Context) error {
+	if rand.IntN(2) == 0 { // so that more happens at the same time
+		time.Sleep(rand.N(300 * time.Microsecond))
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.dead {

@@ -285,6 +285,29 @@ func TestStoreKeepsItsTurn(t *testing.T) {
 	}
 }
 
+// TestOneStoreWaits: a file that is flushed again when its store has begun, and
+// which then fails, is stored once, in the last turn that it has got.
+func TestOneStoreWaits(t *testing.T) {
+	w := newWorld(t, writeBack)
+	w.put("f", "theirs")
+	w.lookup("f")
+	w.host.On(cachetest.Hook{Method: "Store", Path: "new", Times: 1, Before: func(context.Context) error { return syscall.ENOTCONN }})
+	begun, release := w.host.Block("Discard", "*") // of what the first attempt may have left
+	w.save("new", "first")
+	<-begun
+	w.save("new", "second")
+	w.away()
+	w.host.Fail("Discard", syscall.ENOTCONN)
+	release()
+	w.eventually("the host is known to be away", w.IsAway)
+	w.make(w.Unlink(context.Background(), "f"))
+	w.make(w.Rename(context.Background(), "new", "f", 0))
+	w.answers()
+	w.sent()
+	w.wantNames("", "f")
+	w.wantThere("f", "second")
+}
+
 // TestForeignChangeUnderBacklog: a file that somebody else has changed before
 // ours was sent is kept, and ours beside it.
 func TestForeignChangeUnderBacklog(t *testing.T) {

@@ -163,13 +163,7 @@ func (w *world) saveInVain(files []saved, stored bool) {
 func (w *world) killedAfter(lines int, change func(), open ...*cache.Handle) (more bool) {
 	w.t.Helper()
 	log := filepath.Join(w.o.Dir, "0", "changes")
-	dir := filepath.Join(memory(w.t), "killed")
-	for err := os.ErrNotExist; errors.Is(err, os.ErrNotExist); { // while something goes
-		w.make(os.RemoveAll(dir))
-		if err = os.CopyFS(dir, os.DirFS(w.o.Dir)); !errors.Is(err, os.ErrNotExist) {
-			w.make(err)
-		}
-	}
+	dir := w.snapshot()
 	before, err := os.ReadFile(log)
 	w.make(err)
 	change()
@@ -191,6 +185,20 @@ func (w *world) killedAfter(lines int, change func(), open ...*cache.Handle) (mo
 	w.make(os.WriteFile(filepath.Join(dir, "0", "changes"), append(before, bytes.Join(all[:min(lines, len(all))], nil)...), 0o600))
 	w.o.Dir = dir
 	return lines < len(all)
+}
+
+// snapshot is the cache as it would be found if the mount died now.
+func (w *world) snapshot() string {
+	w.t.Helper()
+	dir := filepath.Join(memory(w.t), "killed")
+	for {
+		err := os.CopyFS(dir, os.DirFS(w.o.Dir))
+		if !errors.Is(err, os.ErrNotExist) {
+			w.make(err)
+			return dir
+		}
+		w.make(os.RemoveAll(dir)) // something has gone since
+	}
 }
 
 // copyObjects copies the contents that are here to another cache, in which those

@@ -267,8 +267,8 @@ func (c *Cache) Forget(ino uint64) {
 
 // Root is the inode number of the directory itself.
 func (c *Cache) Root() uint64 {
-	e, _ := c.tree.lookup("", time.Time{}, time.Time{})
-	return c.ino.number(idOf(e.Attr))
+	a, _ := c.tree.peek("")
+	return c.ino.number(idOf(a))
 }
 
 // CacheDir is where the cache is on the local disk.

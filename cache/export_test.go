@@ -5,3 +5,6 @@ func (c *Cache) IsAway() bool { return c.backlog.isAway() }
 
 // Retry stores again what could not be stored.
 func (c *Cache) Retry() { c.retryAll() }
+
+// Save writes down what is known of the host.
+func (c *Cache) Save() { c.save() }

@@ -278,6 +278,9 @@ func (c *Cache) Getattr(ctx context.Context, path string, named bool, ino uint64
 		return Attr{}, syscall.ENOENT
 	}
 	e, err := c.Lookup(ctx, path)
+	if err == nil && path == "" {
+		e.Attr.Ino = ino // also if the host has another directory there: nobody can look it up again
+	}
 	if err == nil && e.Attr.Ino == ino {
 		return e.Attr, nil
 	}

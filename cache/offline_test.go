@@ -69,6 +69,20 @@ func (w *world) wantKnown() {
 	wantErr(w.t, "a name that did not exist", err, syscall.ENOENT)
 }
 
+// TestPartlyKnown: of a directory of which not every name is known any more, a
+// mount without the host shows what an earlier one knew, but for what is newer.
+func TestPartlyKnown(t *testing.T) {
+	w := known(t)
+	w.remount()
+	w.save("file", "newer")
+	w.save("gone", "text")
+	w.unanswered("Remove")
+	wantErr(t, "a removal without an answer", w.Unlink(context.Background(), "gone"), syscall.ENOTCONN)
+	w.offline()
+	w.want("file", "newer")
+	w.want("d/file", "below")
+}
+
 // TestHostAway: what is here can be read while the host cannot be reached,
 // whatever its age, and what is not fails.
 func TestHostAway(t *testing.T) {

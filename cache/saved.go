@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -111,7 +113,7 @@ func (d *disk) writeTree(t *tree, head savedHead, most int) error {
 	}
 	err = d.readTree(head.View, func(savedHead) {}, func(s savedDir) {
 		if t.mayStillBe(s) {
-			put(s)
+			put(t.newest(s))
 		}
 	})
 	if errors.Is(err, errDamaged) || errors.Is(err, os.ErrNotExist) {
@@ -250,6 +252,28 @@ func (t *tree) mayStillBeLocked(s savedDir) bool {
 		return last.is(s.Self)
 	}
 	return true
+}
+
+// newest is a directory that was written down, with what is newer of the names in
+// it as far as they are known.
+func (t *tree) newest(s savedDir) savedDir {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, n, _ := t.findLocked(s.Path)
+	if n == nil {
+		return s
+	}
+	entries := map[string]Entry{}
+	for _, e := range s.Entries {
+		entries[e.Name] = e
+	}
+	for name, k := range n.kids() {
+		if k.ino != 0 {
+			entries[name] = Entry{Name: name, Target: k.target(), Attr: k.attr()}
+		}
+	}
+	s.Entries = slices.Collect(maps.Values(entries))
+	return s
 }
 
 // anciently is the moment of what an earlier mount knew: nothing believes it.

@@ -155,16 +155,23 @@ func (s *story) connect() {
 	s.w.host.On(cachetest.Hook{Method: "*", Path: "*", Before: s.line.before, After: s.line.after})
 }
 
-// remountOffline ends the mount, and begins another that does not ask the host.
+// remountOffline ends the mount, or has it die, and begins another that does not ask
+// the host.
 func (s *story) remountOffline() {
-	s.note("silence; a mount without the host")
+	dies := s.r.IntN(2) == 0
+	s.note("silence; a mount without the host; the one before was killed: %v", dies)
 	s.line.die()
+	dir := s.w.o.Dir
+	if dies {
+		s.w.Save() // which is done every minute
+		dir = s.w.snapshot()
+	}
 	for _, o := range s.open {
 		o.Release()
 	}
 	s.open = nil
 	s.w.close()
-	s.w.o.Offline = true
+	s.w.o.Dir, s.w.o.Offline = dir, true
 	s.w.open()
 	s.w.o.Offline = false
 	s.connect()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"math"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -95,8 +94,7 @@ func TestFlushBeforeTheAnswerIsNoted(t *testing.T) {
 		flushed <- err
 	case <-time.After(20 * time.Millisecond): // it waits for the store to be noted
 	}
-	dead := filepath.Join(memory(t), "dead")
-	w.make(os.CopyFS(dead, os.DirFS(w.o.Dir)))
+	dead := w.snapshot()
 	close(goOn)
 	w.make(<-flushed)
 	h.Release()

@@ -98,6 +98,9 @@ func change(t *testing.T, m *mounted) {
 
 func wantChanged(t *testing.T, dir string) {
 	t.Helper()
+	if _, err := os.ReadDir(dir); err != nil {
+		t.Error(err)
+	}
 	for name, want := range map[string]string{"file": "edited", "new": "saved", "made/file": "in it", "dir/below/file": "below and more"} {
 		if b, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(b) != want {
 			t.Errorf("%s has %q, %v", name, b, err)

@@ -89,9 +89,18 @@ func defaultCacheDir() string {
 	return filepath.Join(dir, "scpfs")
 }
 
-// hostID names the cache of a directory of an account on a host.
+// hostID names the cache of a directory of an account on a host. What waits in it
+// is sent to that host, so two that are not the same must not share one: an address
+// behind two bastions is two hosts, unless HostKeyAlias says which host it is.
 func hostID(ssh *sshdial.Config, root string) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d\x00%s", ssh.User, ssh.HostName, ssh.Port, root))
+	id := fmt.Appendf(nil, "%s\x00%s\x00%d\x00%s", ssh.User, ssh.HostName, ssh.Port, root)
+	switch way := ssh.ProxyJump + "\x00" + ssh.ProxyCommand; {
+	case ssh.HostKeyAlias != "":
+		id = fmt.Appendf(id, "\x00alias %s", ssh.HostKeyAlias)
+	case way != "\x00":
+		id = fmt.Appendf(id, "\x00through %s", way)
+	}
+	sum := sha256.Sum256(id)
 	readable := strings.Map(func(r rune) rune {
 		if r == '.' || r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' {
 			return r

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"syscall"
@@ -58,14 +59,18 @@ func (c *Cache) sendSome(ctx context.Context, all []*change) (int, error) {
 		steps[i], p.ch.asked = p.step, now
 	}
 	var disputed []*change
+	var left error // why a part waits for another batch
 	c.stage(steps)
 	err = c.remote.Batch(ctx, steps, func(i int, a Attr, err error) {
+		if untold(err) {
+			left = err
+		}
 		if c.sent(ctx, parts[i], a, err) {
 			disputed = append(disputed, parts[i].ch)
 		}
 	})
 	c.unstage(steps)
-	if untold(err) {
+	if err = cmp.Or(err, left); untold(err) {
 		return 0, err
 	}
 	for _, ch := range disputed {

@@ -308,6 +308,25 @@ func TestOneStoreWaits(t *testing.T) {
 	w.wantThere("f", "second")
 }
 
+// TestPartOfBatchUnanswered: a batch of which a part was not answered is tried again
+// after a while, and not at once for ever.
+func TestPartOfBatchUnanswered(t *testing.T) {
+	w := newWorld(t, writeBack)
+	w.host.Fail("Mkdir", syscall.ETIMEDOUT)
+	held, release := w.host.Block("Store", "first")
+	w.save("first", "text")
+	<-held
+	for _, name := range []string{"d", "e"} {
+		_, err := w.Mkdir(context.Background(), name, 0o755)
+		w.make(err)
+	}
+	release()
+	w.eventually("the host is known to be away", w.IsAway)
+	w.answers()
+	w.sent()
+	w.wantNames("", "d", "e", "first")
+}
+
 // TestForeignChangeUnderBacklog: a file that somebody else has changed before
 // ours was sent is kept, and ours beside it.
 func TestForeignChangeUnderBacklog(t *testing.T) {

@@ -86,6 +86,47 @@ func TestOtherUser(t *testing.T) {
 	r.testForeignFile(t)
 }
 
+// TestUnsearchable has a directory of which the account may know the names and no
+// more: it does not pass for an empty one.
+func TestUnsearchable(t *testing.T) {
+	needRoot(t)
+	setpriv := scptest.Need(t, "setpriv", "perl")[0]
+	withoutPerl := programs(t)
+	check(t, os.Remove(filepath.Join(withoutPerl, "perl")))
+	for name, path := range map[string]string{"perl": programs(t), "find": withoutPerl, "busybox": scptest.Busybox(t)} {
+		openUp(t, path)
+		r := newLocalOn(t, t.TempDir(), path, setpriv, "--reuid 65534 --regid 65534 --clear-groups", filepath.Join(path, "sh"))
+		r.mkdir(t, "dir")
+		for i := range 1000 {
+			r.write(t, fmt.Sprintf("dir/%060d", i), "")
+		}
+		check(t, os.Chmod(r.path("dir"), 0o744))
+		_, _, err := r.List(t.Context(), "dir")
+		wantErrno(t, "list by "+name, err, syscall.EACCES)
+	}
+}
+
+// TestWriteOnly stores a file that its own owner may not read, in one piece and in
+// several.
+func TestWriteOnly(t *testing.T) {
+	r := stranger(t)
+	for _, size := range []int{1, 1 << 20, 9 << 20} {
+		var a scpio.Attr
+		for range 2 {
+			var err error
+			text := noise(size)
+			a, err = r.Store(t.Context(), "file", scpio.Upload{Contents: strings.NewReader(text), Size: int64(size), Mode: 0o200, Expect: a})
+			if err != nil || a.Mode&0o777 != 0o200 || r.read(t, "file") != text {
+				t.Errorf("%d bytes: there are %d, of %+v, %v", size, len(r.read(t, "file")), a, err)
+			}
+		}
+		check(t, r.Remove(t.Context(), "file"))
+	}
+	if names := r.names(t); names != "" {
+		t.Errorf("left behind: %s", names)
+	}
+}
+
 func (r *remote) testForbidden(t *testing.T) {
 	r.mkdir(t, "locked")
 	check(t, os.Chmod(r.path("locked"), 0o711))

@@ -3,6 +3,7 @@ package scpio_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -133,6 +134,39 @@ func TestEndlessAnswers(t *testing.T) {
 			}
 			c.Close()
 		}
+	}
+}
+
+// TestOversizedRecords has names and links that no file system has.
+func TestOversizedRecords(t *testing.T) {
+	link := func(size int) string {
+		return strings.Replace(found("l", "link", 1), "link\x00", "link\x00"+strings.Repeat("x", size), 1)
+	}
+	for text, want := range map[string]error{
+		found("f", strings.Repeat("x", 765), 1):       nil,
+		found("f", strings.Repeat("x", 1025), 1):      syscall.EPROTO,
+		statted("81a4", strings.Repeat("x", 1025), 1): syscall.EPROTO,
+		link(4096): nil,
+		link(4097): syscall.EPROTO,
+	} {
+		engine := map[bool]string{true: "gnu", false: "stat"}[text[0] == '=']
+		c, err := newFake(t, hostAnswer(engine), found("d", "", 1)+text+end)
+		check(t, err)
+		if err := list(t.Context(), c); !errors.Is(err, want) {
+			t.Errorf("a record of %d bytes: got %v, want %v", len(text), err, want)
+		}
+		c.Close()
+	}
+}
+
+// TestFetchManyOthers has hosts that tell of more files than they were asked about.
+func TestFetchManyOthers(t *testing.T) {
+	a, b := found("f", "/r/a", 5), found("f", "/r/b", 5)
+	for _, text := range []string{a + b + end + stream + a + end, strings.Repeat(b, 5), a + end + stream + a + b + end} {
+		c, err := newFake(t, hostAnswer("gnu"), text)
+		check(t, err)
+		wantErrno(t, "fetch many", fetchMany(t.Context(), c), syscall.EPROTO)
+		c.Close()
 	}
 }
 

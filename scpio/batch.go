@@ -159,7 +159,7 @@ func outcome(first Attr, n int, a answer) (Attr, error) {
 	if a.status == statusHalf && n == 1 {
 		return first, hostError(a)
 	}
-	if err := listError(a, n); err != nil {
+	if err := listError(a, min(n, 1), ""); err != nil { // of two names no one stands for the other
 		return Attr{}, err
 	}
 	return first, nil

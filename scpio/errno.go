@@ -8,6 +8,12 @@ import (
 // errnoTexts are the endings of messages that programs print for an errno
 // under LC_ALL=C: glibc's and musl's strerror texts, and what shells and
 // coreutils say in words of their own. The longest match counts.
+//
+// None gives an errno that says something of us: that the connection is lost
+// (ENOTCONN, EHOSTUNREACH, ETIMEDOUT), that an operation was ended (EINTR,
+// ECANCELED), or that a file is not the version expected (ESTALE). Of a file the
+// host says such words where it is on a dead mount of the host's own, and
+// what failed there fails again however often it is tried.
 var errnoTexts = []struct {
 	text  string
 	errno syscall.Errno
@@ -47,12 +53,12 @@ var errnoTexts = []struct {
 	{"Operation not supported", syscall.EOPNOTSUPP},
 	{"Not supported", syscall.EOPNOTSUPP}, // musl
 	{"Function not implemented", syscall.ENOSYS},
-	{"Stale file handle", syscall.ESTALE},
+	{"Stale file handle", syscall.EIO},
 	{"Cannot allocate memory", syscall.ENOMEM},
 	{"Too many open files", syscall.EMFILE},
 	{"No such device or address", syscall.ENXIO},
 	{"No such device", syscall.ENODEV},
-	{"Transport endpoint is not connected", syscall.ENOTCONN},
+	{"Transport endpoint is not connected", syscall.EIO},
 	{"Argument list too long", syscall.E2BIG},
 	{"Value too large for defined data type", syscall.EOVERFLOW},
 	{"Numerical result out of range", syscall.ERANGE},

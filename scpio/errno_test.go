@@ -1,6 +1,8 @@
 package scpio_test
 
 import (
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -48,4 +50,23 @@ func FuzzErrno(f *testing.F) {
 			t.Errorf("the name %q changed the errno to %v", name, got)
 		}
 	})
+}
+
+// TestErrnoNotOurs: nothing that a host says of a file passes for the loss of the
+// connection, the end of an operation or a foreign change.
+func TestErrnoNotOurs(t *testing.T) {
+	ours := []syscall.Errno{
+		syscall.ENOTCONN, syscall.EHOSTUNREACH, syscall.ETIMEDOUT, syscall.EINTR, syscall.ECANCELED, syscall.ESTALE,
+	}
+	texts := []string{"Stale file handle", "Stale NFS file handle", "Socket not connected", "Operation timed out"}
+	for e := syscall.Errno(1); e < 134; e++ {
+		texts = append(texts, strings.ToUpper(e.Error()[:1])+e.Error()[1:])
+	}
+	for _, text := range texts {
+		for _, said := range []string{"stat: cannot statx '/a': " + text, text + "\n", "w:1: " + strings.ToLower(text) + ": /a"} {
+			if got := scpio.ErrnoOf(said); slices.Contains(ours, got) {
+				t.Errorf("%q: got %v", said, got)
+			}
+		}
+	}
 }

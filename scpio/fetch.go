@@ -3,6 +3,7 @@ package scpio
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"syscall"
@@ -44,16 +45,12 @@ func (s *shell) fetch(abs string, begin func(Attr) (io.Writer, error)) (Attr, er
 	if end != nil {
 		return Attr{}, orNoRecord(hostError(*end))
 	}
-	unchanged, err := s.atEnd()
+	sends, err := s.scpNext()
 	if err != nil {
 		return Attr{}, err
 	}
-	if unchanged {
-		_, end, err := s.record(abs)
-		if err == nil {
-			err = hostError(*end)
-		}
-		return before.Attr, err
+	if !sends {
+		return before.Attr, s.unsent(abs)
 	}
 	failed := s.contents(before.Attr, begin)
 	if errors.Is(failed, ErrDesync) {
@@ -78,14 +75,27 @@ func orNoRecord(err error) error {
 	return err
 }
 
-// atEnd tells whether the answer's end comes next, and not the stream of an
-// scp.
-func (s *shell) atEnd() (bool, error) {
+// scpNext tells whether the stream of an scp comes next, and not a record or
+// the answer's end.
+func (s *shell) scpNext() (bool, error) {
 	first, err := s.r.Peek(1)
 	if err != nil {
 		return false, eof(err)
 	}
-	return first[0] == s.marker[0], nil
+	return first[0] != '=' && first[0] != s.marker[0], nil
+}
+
+// unsent reads the rest of an answer to F in which no scp says anything. If that
+// is the end alone, nothing had to be sent; where an scp should have said
+// something the attributes come again.
+func (s *shell) unsent(abs string) error {
+	for _, err := range s.records(abs) {
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("scp sent nothing: %w", syscall.EIO)
+	}
+	return nil
 }
 
 // contents reads what a source says of one file. The name it gives is not
@@ -211,7 +221,11 @@ func (c *Client) fetchBatch(ctx context.Context, paths []string, begin func(int,
 
 // batchAnswer reads the answer to B.
 func (c *Client) batchAnswer(sh *shell, paths []string, safe []int, begin func(int, Attr) (io.Writer, error), done func(int, Attr, error)) error {
-	before, err := sh.byPath()
+	var asked []string
+	for _, i := range safe {
+		asked = append(asked, c.abs(paths[i]))
+	}
+	before, err := sh.byPath(asked)
 	if err != nil {
 		return err
 	}
@@ -226,7 +240,7 @@ func (c *Client) batchAnswer(sh *shell, paths []string, safe []int, begin func(i
 			failed[i] = &Error{Err: e}
 		}
 	}
-	after, err := sh.byPath()
+	after, err := sh.byPath(asked)
 	if err != nil {
 		return err
 	}
@@ -254,17 +268,25 @@ func irregular(a Attr) syscall.Errno {
 	return syscall.EINVAL
 }
 
-// byPath reads records that carry whole paths.
-func (s *shell) byPath() (map[string]Attr, error) {
+// byPath reads the records of the paths that were asked for, on the host. They
+// have whole paths for names.
+func (s *shell) byPath(asked []string) (map[string]Attr, error) {
 	m := map[string]Attr{}
+	for _, p := range asked {
+		m[p] = Attr{}
+	}
+	n := 0
 	for e, err := range s.records("") {
 		if err != nil {
 			return nil, err
 		}
-		if !strings.HasPrefix(e.Name, "/") {
-			e.Name = "/" + e.Name
+		if n++; n > len(asked) {
+			return nil, fmt.Errorf("more records than files: %w", syscall.EPROTO)
 		}
-		m[e.Name] = e.Attr
+		path := "/" + strings.TrimPrefix(e.Name, "/")
+		if _, ok := m[path]; ok {
+			m[path] = e.Attr
+		}
 	}
 	return m, nil
 }

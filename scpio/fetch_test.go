@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 
 	"github.com/scpfs/scpfs/scpio"
+	"github.com/scpfs/scpfs/scpio/scptest"
 )
 
 func testFetch(t *testing.T, r *remote) {
@@ -190,5 +192,25 @@ func TestFetchLocalError(t *testing.T) {
 		if got, _, err := r.fetch(t.Context(), "small", scpio.Attr{}); err != nil || got != "x" {
 			t.Errorf("afterwards: got %q, %v", got, err)
 		}
+	}
+}
+
+// TestFetchWithoutScp has hosts on which scp says nothing, or is gone.
+func TestFetchWithoutScp(t *testing.T) {
+	for engine, record := range map[string]string{"gnu": found("f", "", 5), "stat": statted("81a4", "a", 5)} {
+		for _, text := range []string{record + record + end, record + record + marker + " 127\x00\x00", strings.Repeat(record, 5)} {
+			c, err := newFake(t, hostAnswer(engine), text)
+			check(t, err)
+			wantErrno(t, "fetch by "+engine, fetch(t.Context(), c), syscall.EIO)
+			c.Close()
+		}
+	}
+	for _, path := range []string{programs(t), scptest.Busybox(t)} {
+		_ = os.Remove(filepath.Join(path, "perl"))
+		r := newLocalOn(t, t.TempDir(), path, filepath.Join(path, "sh"))
+		r.write(t, "file", "x")
+		check(t, os.Remove(filepath.Join(path, "scp")))
+		_, _, err := r.fetch(t.Context(), "file", scpio.Attr{})
+		wantErrno(t, "fetch by "+r.Host().Engine, err, syscall.EIO)
 	}
 }

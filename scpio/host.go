@@ -107,7 +107,7 @@ func parseHost(text string, began time.Time) (Host, string, error) {
 	for _, g := range strings.Fields(ids[2]) {
 		h.Groups = append(h.Groups, parseID(g))
 	}
-	h.Exchange, h.dd, h.pieces = exchangeBy(fact), fact["dd"], fact["pieces"] != ""
+	h.Exchange, h.dd, h.pieces = exchangeBy(fact["exchange"]), fact["dd"], fact["pieces"] != ""
 	if h.Engine == "gnu" && fact["perl"] != "" {
 		h.helper = helperCalls[fact["machine"]]
 	}
@@ -139,18 +139,6 @@ func parseID(s string) uint32 {
 	return uint32(n)
 }
 
-// renameat2 is the number of the system call on the machines where perl may
-// be used to make it.
-var renameat2 = map[string]string{
-	"Linux x86_64":  "316",
-	"Linux aarch64": "276",
-	"Linux riscv64": "276",
-	"Linux ppc64le": "357",
-	"Linux s390x":   "347",
-	"Linux armv7l":  "382",
-	"Linux i686":    "353",
-}
-
 // helperCalls are the numbers of the system calls that remote.pl makes, in its
 // order, on the machines where it may be used. Each shell tries the first before
 // it does.
@@ -160,14 +148,12 @@ var helperCalls = map[string]string{
 	"Linux riscv64": "291 276 88 12 9 6 15",
 }
 
-func exchangeBy(fact map[string]string) string {
-	if fact["exchange"] == "mv" {
-		return "mv"
+// exchangeBy checks what is to stand in a command.
+func exchangeBy(said string) string {
+	if _, err := strconv.ParseUint(said, 10, 16); err != nil && said != "mv" {
+		return ""
 	}
-	if fact["perl"] != "" {
-		return renameat2[fact["machine"]]
-	}
-	return ""
+	return said
 }
 
 // Clock gives a time, in nanoseconds since 1970 by the host's clock, that is

@@ -32,43 +32,70 @@ func (c *Client) Stat(ctx context.Context, path string) (Entry, error) {
 
 // List gives a directory's own attributes, as an entry without a name, and
 // then its entries in the order in which the host tells them. The sequence
-// ends with an error, and then only, when the listing is not complete.
+// ends with an error, and then only, when the listing is not complete. Names
+// that the host itself cannot describe, such as a dead mount's, are left out of
+// it, if it has others: that they are not there is no proof that nothing is.
 //
 // The number, type of device and all is asked for separately where there
 // are devices: one more round trip.
 func (c *Client) List(ctx context.Context, path string) (Entry, []Entry, error) {
-	var self Entry
-	var all []Entry
+	var l listing
 	err := c.retry(ctx, "list", path, func(sh *shell) error {
-		self, all = Entry{}, nil
+		l = listing{room: maxListing}
 		if err := sh.send("L 1 " + c.arg(path)); err != nil {
 			return err
 		}
 		for e, err := range sh.records(c.abs(path)) {
-			switch {
-			case err != nil:
+			if err == nil {
+				err = l.add(e)
+			}
+			if err != nil {
 				return err
-			case e.Name == "":
-				self = e
-			case strings.Contains(e.Name, "/"):
-				return fmt.Errorf("a name with a slash: %w", syscall.EPROTO)
-			default:
-				all = append(all, e)
 			}
 		}
-		return checkListed(self)
+		return l.check()
 	})
 	if err == nil {
-		err = c.deviceNumbers(ctx, path, all)
+		err = c.deviceNumbers(ctx, path, l.entries)
 	}
-	return self, all, err
+	return l.self, l.entries, err
 }
 
-func checkListed(self Entry) error {
+// maxListing is how much memory a listing may take, in bytes: some seven million
+// names. A host could go on for ever.
+const (
+	maxListing = 1 << 30
+	entrySize  = 128 // of an entry without its texts
+)
+
+// listing gathers the records of a directory.
+type listing struct {
+	self    Entry
+	entries []Entry
+	room    int // bytes of memory that the entries may still take
+}
+
+func (l *listing) add(e Entry) error {
+	l.room -= entrySize + len(e.Name) + len(e.Target)
 	switch {
-	case self.Attr.Mode == 0:
+	case l.room < 0:
+		return fmt.Errorf("a listing without end: %w", syscall.EPROTO)
+	case e.Name == "":
+		l.self = e
+	case strings.Contains(e.Name, "/"):
+		return fmt.Errorf("a name with a slash: %w", syscall.EPROTO)
+	default:
+		l.entries = append(l.entries, e)
+	}
+	return nil
+}
+
+// check tells whether a directory was listed.
+func (l *listing) check() error {
+	switch {
+	case l.self.Attr.Mode == 0:
 		return &Error{Err: syscall.ENOENT}
-	case !isDir(self.Attr):
+	case !isDir(l.self.Attr):
 		return &Error{Err: syscall.ENOTDIR}
 	}
 	return nil
@@ -157,8 +184,7 @@ func (s *shell) one(abs string) (Entry, error) {
 
 // records yields the attribute records of an answer up to its end. abs is
 // the path that was listed, which names begin with in the records of stat.
-// A record that went missing while the listing was made (a file removed
-// under find's hands) is no error. An answer without its end is one.
+// An answer without its end is an error; for one that has refusals see listError.
 func (s *shell) records(abs string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		for n := 0; ; n++ {
@@ -168,7 +194,7 @@ func (s *shell) records(abs string) iter.Seq2[Entry, error] {
 				yield(Entry{}, err)
 				return
 			case end != nil:
-				if err := listError(*end, n); err != nil {
+				if err := listError(*end, n, abs); err != nil {
 					yield(Entry{}, err)
 				}
 				return
@@ -180,18 +206,29 @@ func (s *shell) records(abs string) iter.Seq2[Entry, error] {
 	}
 }
 
-// listError is the error of a listing that gave n records. One that failed
-// only because of names that were gone when their turn came is complete.
-func listError(a answer, n int) error {
+// listError is the error of a listing of abs that gave n records. Names that
+// were gone when their turn came are no error; nor are, beside others, such as
+// only their own file systems refuse to describe, like somebody else's FUSE
+// mount or a dead one. ls shows the rest then, too.
+func listError(a answer, n int, abs string) error {
 	if a.status == 0 || n == 0 || a.status == statusChanged {
 		return hostError(a)
 	}
 	for line := range strings.Lines(a.said) {
-		if errnoOfLine(line) != syscall.ENOENT {
+		if errnoOfLine(line) != syscall.ENOENT && (n == 1 || !namesEntry(line, abs)) {
 			return hostError(a)
 		}
 	}
 	return nil
+}
+
+// namesEntry tells whether a program complains of an entry of the directory abs,
+// and not of the directory itself. However a name is quoted, it has as many
+// slashes; and the reason, behind the last colon, may have one.
+func namesEntry(line, abs string) bool {
+	name := strings.TrimRight(line[:max(strings.LastIndex(line, ": "), 0)], "'")
+	slashes := strings.Count(strings.TrimSuffix(abs, "/"), "/") + 1
+	return strings.Count(name, "/") == slashes && !strings.HasSuffix(name, "/")
 }
 
 // record reads the next record of an answer, of either engine, or its end. Those

@@ -1,12 +1,18 @@
 package scpio_test
 
 import (
+	"fmt"
+	"math"
 	"net"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/scpfs/scpfs/scpio"
+	"github.com/scpfs/scpfs/scpio/scptest"
 )
 
 // attrOf is what a listing should say of a file.
@@ -93,6 +99,106 @@ func testListErrors(t *testing.T, r *remote) {
 	wantErrno(t, "stat below a loop", stat("loop/x"), syscall.ELOOP)
 }
 
+// testDeadMount has the mount point of a file system that nobody serves any more.
+// What is beside it is shown all the same, and that it answers nothing is not taken
+// for the end of the connection.
+func testDeadMount(t *testing.T, r *remote) {
+	needRoot(t)
+	r.write(t, "file", "x")
+	r.mkdir(t, "dir")
+	r.mkdir(t, "dead")
+	r.onHost(t, "cd "+r.dir+" && mknod fuse c 10 229 && mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 none dead 3<>fuse && rm fuse")
+	t.Cleanup(func() { r.onHost(t, "umount "+r.path("dead")) })
+	self, all, err := r.List(t.Context(), "")
+	if err != nil || !isDir(self.Attr) || len(all) != 2 {
+		t.Errorf("listed %+v, %+v, %v", self, all, err)
+	}
+	for _, e := range all {
+		if want := r.attrOf(t, e.Name); !same(e.Attr, want) {
+			t.Errorf("%s:\n got %+v\nwant %+v", e.Name, e.Attr, want)
+		}
+	}
+	_, err = r.Stat(t.Context(), "dead")
+	wantErrno(t, "stat", err, syscall.EIO)
+	_, _, err = r.List(t.Context(), "dead")
+	wantErrno(t, "list", err, syscall.EIO)
+	_, err = r.Mkdir(t.Context(), "dead/dir", 0o755)
+	wantErrno(t, "mkdir", err, syscall.EIO)
+	_, err = r.store(t.Context(), "dead/file", "x", scpio.Attr{})
+	wantErrno(t, "store", err, syscall.EIO)
+}
+
+func isDir(a scpio.Attr) bool { return a.Mode&syscall.S_IFMT == syscall.S_IFDIR }
+
+// TestPartlyListed has listings of which the host says that something failed.
+func TestPartlyListed(t *testing.T) {
+	dir, file := found("d", "", 1), found("f", "a", 5)
+	for _, c := range []struct {
+		records, said string
+		want          syscall.Errno
+	}{
+		{dir + file, "find: '/r/b': Permission denied\nfind: '/r/c/': ': Input/output error", syscall.EIO},
+		{dir + file, "find: '/r': Input/output error", syscall.EIO},
+		{dir + file, "find: /r: I/O error", syscall.EIO},
+		{dir + file, "find: '/r/b/c': Permission denied", syscall.EACCES},
+		{dir + file, "Killed", syscall.EIO},
+		{dir, "find: '/r/b': Permission denied", syscall.EACCES},
+		{dir, "find: '/r/b': No such file or directory", 0},
+		{dir + file, "find: '/r/b': Permission denied\nfind: '/r/c\\'': Input/output error\n", 0},
+		{dir + file, "find: /r/b: Input/output error\nfind: '/r/c': No such file or directory", 0},
+		{dir + file, "stat: can't stat '/r/b': Transport endpoint is not connected", 0},
+	} {
+		r, err := newFake(t, hostAnswer("gnu"), c.records+marker+" 1\x00"+c.said+"\x00")
+		check(t, err)
+		_, all, err := r.List(t.Context(), "")
+		if c.want != 0 {
+			wantErrno(t, c.said, err, c.want)
+		} else if err != nil || len(all) != strings.Count(c.records, "=f") {
+			t.Errorf("%s: got %v, %v", c.said, all, err)
+		}
+		r.Close()
+	}
+	r, err := newFake(t, strings.Replace(hostAnswer("gnu"), "root=/r", "root=/", 1), dir+file+marker+" 1\x00find: '/': Input/output error\x00")
+	check(t, err)
+	_, _, err = r.List(t.Context(), "")
+	wantErrno(t, "list the root", err, syscall.EIO)
+}
+
+// TestListCut has a directory that cannot be read to its end: readdir fails.
+func TestListCut(t *testing.T) {
+	fails := preload(t, `
+#include <dirent.h>
+#include <dlfcn.h>
+#include <errno.h>
+static void *next(DIR *d, char *name) {
+	static int n;
+	if (++n > 4) { errno = EIO; return 0; }
+	return ((void *(*)(DIR *))dlsym(RTLD_NEXT, name))(d);
+}
+struct dirent *readdir(DIR *d) { return next(d, "readdir"); }
+struct dirent64 *readdir64(DIR *d) { return next(d, "readdir64"); }
+`)
+	scptest.Need(t, "perl")
+	r := newRemote(t, scptest.Start(t, scptest.Env("LD_PRELOAD", fails)), scpio.Options{})
+	for i := range 10 {
+		r.write(t, fmt.Sprint(i), "")
+	}
+	_, _, err := r.List(t.Context(), "")
+	wantErrno(t, "list", err, syscall.EIO)
+}
+
+// preload compiles what LD_PRELOAD puts into programs.
+func preload(t *testing.T, source string) string {
+	t.Helper()
+	cc := scptest.Need(t, "cc")[0]
+	lib := filepath.Join(t.TempDir(), "lib")
+	check(t, os.WriteFile(lib+".c", []byte("#define _GNU_SOURCE\n"+source), 0o644))
+	if out, err := exec.Command(cc, "-shared", "-fPIC", "-o", lib+".so", lib+".c", "-ldl").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return lib + ".so"
+}
+
 // testTimes compares times that are hard to print or parse.
 func testTimes(t *testing.T, r *remote) {
 	for name, ts := range map[string]syscall.Timespec{
@@ -128,6 +234,71 @@ func testVersions(t *testing.T, r *remote) {
 			}
 		}
 	}
+}
+
+// TestFarTimes has times that 64 bits of nanoseconds cannot tell, and years that
+// have not four digits. Such a file is there, and changes, as any other.
+func TestFarTimes(t *testing.T) {
+	scptest.Need(t, "perl")
+	withoutPerl := programs(t)
+	check(t, os.Remove(filepath.Join(withoutPerl, "perl")))
+	for name, path := range map[string]string{"perl": programs(t), "find": withoutPerl, "busybox": scptest.Busybox(t)} {
+		dir, err := os.MkdirTemp("/dev/shm", "scpfs") // other file systems have no such times
+		check(t, err)
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		r := newLocalOn(t, dir, path, filepath.Join(path, "sh"))
+		for sec, want := range map[int64]int64{
+			1e10: math.MaxInt64, 253402300800: math.MaxInt64, 1e15: math.MaxInt64,
+			-1e10: math.MinInt64, -62000000000: math.MinInt64, -62200000000: math.MinInt64,
+		} {
+			r.write(t, "file", "contents")
+			ts := syscall.Timespec{Sec: sec, Nsec: 5}
+			check(t, syscall.UtimesNano(r.path("file"), []syscall.Timespec{ts, ts}))
+			t.Run(fmt.Sprintf("%s/%d", name, sec), func(t *testing.T) { r.testFarTime(t, want) })
+		}
+	}
+}
+
+func (r *remote) testFarTime(t *testing.T, want int64) {
+	ctx := t.Context()
+	_, all, err := r.List(ctx, "")
+	if err != nil || len(all) != 1 || all[0].Attr.Mtime != want {
+		t.Fatalf("listed %+v, %v", all, err)
+	}
+	have := r.stat(t, "file")
+	if got, _, err := r.fetch(ctx, "file", have); err != nil || got != "" {
+		t.Errorf("fetch of an unchanged file: got %q, %v", got, err)
+	}
+	var part strings.Builder
+	if err := r.FetchRange(ctx, "file", have, 3, 4, &part); err != nil || part.String() != "tent" {
+		t.Errorf("got %q, %v", part.String(), err)
+	}
+	for _, u := range []scpio.Upload{
+		{Contents: strings.NewReader("contents and more"), Size: 17, Keep: 8, Mode: 0o644, Mtime: want, Atime: 1, Expect: have},
+		{Contents: strings.NewReader("other"), Size: 5, Mode: 0o644, Mtime: 1, Atime: 1, Expect: have},
+	} {
+		was, err := os.ReadFile(r.path("file"))
+		check(t, err)
+		check(t, os.Chmod(r.path("file"), 0o600)) // another ctime
+		_, err = r.Store(ctx, "file", u)
+		wantErrno(t, "store over another version", err, syscall.ESTALE)
+		if got := r.read(t, "file"); got != string(was) {
+			t.Errorf("there is now %q", got)
+		}
+		u.Expect = r.stat(t, "file")
+		_, err = r.Store(ctx, "file", u)
+		if got := r.read(t, "file"); err != nil || int64(len(got)) != u.Size {
+			t.Errorf("there is now %q, %v", got, err)
+		}
+	}
+	ts := syscall.Timespec{Sec: 1e10}
+	check(t, syscall.UtimesNano(r.path("file"), []syscall.Timespec{ts, ts}))
+	a, err := r.Truncate(ctx, "file", r.stat(t, "file"), 3)
+	check(t, err)
+	a.Size++
+	wantErrno(t, "remove what has grown", r.RemoveIf(ctx, "file", a), syscall.ESTALE)
+	check(t, syscall.UtimesNano(r.path("file"), []syscall.Timespec{ts, ts}))
+	check(t, r.RemoveIf(ctx, "file", r.stat(t, "file")))
 }
 
 func testSparse(t *testing.T, r *remote) {

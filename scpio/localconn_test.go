@@ -104,10 +104,16 @@ func newLocal(t *testing.T, shell ...string) *remote {
 // newLocalWithout is newLocal on a machine that lacks programs.
 func newLocalWithout(t *testing.T, lacks []string, shell ...string) *remote {
 	t.Helper()
-	dir, path := t.TempDir(), programs(t)
+	path := programs(t)
 	for _, name := range lacks {
 		check(t, os.Remove(filepath.Join(path, name)))
 	}
+	return newLocalOn(t, t.TempDir(), path, shell...)
+}
+
+// newLocalOn is newLocal of a directory, on a machine with a directory of programs.
+func newLocalOn(t *testing.T, dir, path string, shell ...string) *remote {
+	t.Helper()
 	c, err := scpio.New(t.Context(), func(context.Context) (scpio.Conn, error) {
 		return &localConn{shell: shell, home: dir, env: []string{"PATH=" + path}, done: make(chan struct{})}, nil
 	}, scpio.Options{Root: dir, Timeout: timeout})

@@ -84,8 +84,14 @@ func parseStat(head, long, abs string) (Entry, error) {
 // parser reads fields; ok becomes false at the first that is not right.
 type parser struct{ ok bool }
 
+// maxName bounds a name in a directory, in bytes. It is FUSE's own limit: file
+// systems that count characters (FAT, NTFS) have more than the usual 255.
+const maxName = 1024
+
 func (p *parser) entry(e Entry, head string) (Entry, error) {
-	if !p.ok || e.Attr.Ino == 0 || strings.IndexByte(e.Name, 0) >= 0 || e.Name == "." || e.Name == ".." {
+	name := e.Name[strings.LastIndexByte(e.Name, '/')+1:]
+	if !p.ok || e.Attr.Ino == 0 || strings.IndexByte(e.Name, 0) >= 0 || e.Name == "." || e.Name == ".." ||
+		len(name) > maxName || len(e.Target) > maxPath {
 		return Entry{}, malformed(head)
 	}
 	return e, nil
@@ -119,11 +125,17 @@ func (p *parser) seconds(s string) int64 {
 	return nanoseconds(n, int64(ns))
 }
 
-// date reads stat's %y under TZ=UTC0; the fraction may be missing.
+// date reads stat's %y under TZ=UTC0; the fraction may be missing. A year may have
+// a sign and any number of digits, of which package time reads four.
 func (p *parser) date(s string) int64 {
 	s, _, _ = strings.Cut(s, " +")
-	t, err := time.Parse("2006-01-02 15:04:05.999999999", s)
-	p.ok = p.ok && err == nil
+	sign := len(s) - len(strings.TrimPrefix(s, "-"))
+	digits := sign + max(strings.IndexByte(s[sign:], '-'), 0)
+	year, err := strconv.ParseInt(s[:digits], 10, 64)
+	t, err2 := time.Parse("2006-01-02 15:04:05.999999999", "2000"+s[digits:])
+	p.ok = p.ok && err == nil && err2 == nil
+	year = min(max(year, -9999), 9999) // both are far beyond what 64 bits can tell
+	t = t.AddDate(int(year)-2000, 0, 0)
 	return nanoseconds(t.Unix(), int64(t.Nanosecond()))
 }
 
@@ -138,6 +150,10 @@ func nanoseconds(sec, ns int64) int64 {
 	return sec*1e9 + ns
 }
 
+// isNearest tells whether a time may be another one than the host's, which 64 bits
+// cannot tell.
+func isNearest(ns int64) bool { return ns == math.MaxInt64 || ns == math.MinInt64 }
+
 // target takes the link's target out of what stat's %N prints for name:
 // GNU (with QUOTING_STYLE=literal) and toybox quote nothing, busybox both.
 func (p *parser) target(long, name string) string {
@@ -150,7 +166,8 @@ func (p *parser) target(long, name string) string {
 }
 
 // versionOf is a version as the library's function v prints it: what a
-// change of the file is told by.
+// change of the file is told by. It is a pattern: in the place of a time that
+// is not the host's own, as 64 bits cannot tell that, it has a star.
 func versionOf(engine string, a Attr) string {
 	if engine == "gnu" {
 		return fmt.Sprintf("%d %d %s %s", a.Ino, a.Size, findTime(a.Mtime), findTime(a.Ctime))
@@ -159,11 +176,17 @@ func versionOf(engine string, a Attr) string {
 }
 
 func findTime(ns int64) string {
+	if isNearest(ns) {
+		return "*"
+	}
 	t := time.Unix(0, ns)
 	return fmt.Sprintf("%d.%09d0", t.Unix(), t.Nanosecond())
 }
 
 func statTime(ns int64) string {
+	if isNearest(ns) {
+		return "*"
+	}
 	return time.Unix(0, ns).UTC().Format("2006-01-02 15:04:05.000000000 -0700")
 }
 

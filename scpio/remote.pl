@@ -271,13 +271,20 @@ sub conflict {
 	return z(9, '');
 }
 
+# is FILE EXPECT: whether a file is the version expected, as in remote.sh.
+sub is {
+	my ($s, $expect) = @_;
+	my $pattern = join '.*', map { quotemeta } split /\*/, $expect, -1;
+	return $s && $s->{version} =~ /^$pattern\z/;
+}
+
 # still PATH WANT: whether a file is what a change is based on, as q in remote.sh.
 sub still {
 	my ($path, $want) = @_;
 	return 1 if $want eq '';
 	my $s = st($path);
 	return !$s if $want eq '-';
-	return $s && index($s->{version}, $want) == 0;
+	return is($s, "$want*");
 }
 
 # same FILE FILE: whether it is one file, with the same contents.
@@ -354,17 +361,17 @@ sub removed {
 		my $s = a($path) or return failed();
 		return z(0, '') if $s->{type} ne 'd';
 		opendir my $dir, $path or return;
-		while (defined(my $name = readdir $dir)) {
+		while ($! = 0, defined(my $name = readdir $dir)) {
 			return if length $out > 1 << 14; # find is faster then
-			a("$path/$name", $name) unless $name =~ /^\.\.?\z/;
+			$name =~ /^\.\.?\z/ || a("$path/$name", $name) || $! == 2 or return; # ENOENT: just removed
 		}
-		return z(0, '');
+		return $! ? () : z(0, ''); # what the matter is find says
 	},
 	F => sub {
 		my ($path, $have) = @_;
 		my $s = a($path) or return failed();
 		return if $s->{type} ne 'f';
-		return z(0, '') if $s->{version} eq $have;
+		return z(0, '') if is($s, $have);
 		print $out;
 		$out = '';
 		my $status = small($path, $s) ? 0 : source($path);
@@ -375,13 +382,13 @@ sub removed {
 		my ($path, $have, $offset, $size) = @_;
 		my $s = st($path) or return;
 		return if $s->{type} ne 'f';
-		return z(9, '') if $s->{version} ne $have;
+		return z(9, '') unless is($s, $have);
 		open my $file, '<:raw', $path or return;
 		sysseek $file, $offset, 0 or return;
 		print "\n";
 		my $ok = piece($file, \*STDOUT, $size);
 		$s = st($path);
-		my $changed = !$s || $s->{version} ne $have;
+		my $changed = !is($s, $have);
 		return z(0, '') if $ok && !$changed;
 		for (my $left = $size; $left > 0 && !$ended; $left -= 1 << 16) {
 			print "\0" x ($left < 1 << 16 ? $left : 1 << 16);
@@ -421,7 +428,7 @@ sub removed {
 			return;
 		}
 		my ($new, $old) = (st($tmp), st($target));
-		return conflict($tmp, $target) if !$old || $old->{version} ne $expect;
+		return conflict($tmp, $target) unless is($old, $expect);
 		return if !$new || $new->{uid} != $old->{uid} || $new->{gid} != $old->{gid};
 		if (!keep($tmp, $target, $mode)) {
 			left('K', $tmp, $target, $expect, $mode, $time, 'over');
@@ -432,7 +439,7 @@ sub removed {
 	rest => sub {
 		my ($tmp, $keep, $target, $expect, $mode, $time) = @_;
 		my $old = st($target);
-		return unless $old && $old->{version} eq $expect && $old->{type} eq 'f' && $old->{size} == $keep;
+		return unless is($old, $expect) && $old->{type} eq 'f' && $old->{size} == $keep;
 		touch("$tmp+", '', $time) if $time ne '';
 		my $new = st("$tmp+") or return;
 		sysopen my $rest, "$tmp+", 0 or return;
@@ -443,7 +450,7 @@ sub removed {
 		# who opens it now waits.
 		fcntl $file, 1024, 1 or return;
 		$old = st($file);
-		return unless $old && $old->{version} eq $expect;
+		return unless is($old, $expect);
 		if (!lengthen($file, $bytes, oct $mode, [@$new{qw(as an ms mn)}], $old)) {
 			my $why = "$!";
 			unlink "$tmp+";
@@ -469,7 +476,7 @@ sub removed {
 	T => sub {
 		my ($path, $expect, $size) = @_;
 		my $s = st($path);
-		if (!$s || $s->{version} ne $expect) { a($path); return z(9, '') }
+		if (!is($s, $expect)) { a($path); return z(9, '') }
 		return if $s->{type} ne 'f';
 		return truncate($path, $size) ? f($path) : failed();
 	},

@@ -73,6 +73,13 @@ stat)
 	;;
 esac
 
+# is VERSION EXPECT: whether a line of v is of the version that a client expects,
+# which is a pattern: it has a star for a time that the client cannot tell.
+is() {
+	case ${1% *} in $2) return ;; esac
+	return 1
+}
+
 # a PATH...: what l says, with the errors caught in x.
 a() { x=$(l 0 "$@" 2>&1 >&3 </dev/null); }
 
@@ -116,7 +123,7 @@ F() {
 	R "$1" || return
 	[ "$2" = - ] || {
 		o=$(v "$1")
-		[ "${o% *}" != "$2" ] || { f 0 "$1"; return; }
+		is "$o" "$2" && { f 0 "$1"; return; }
 	}
 	a "$1" || { z 1 "$x"; return; }
 	s "$1"
@@ -147,7 +154,7 @@ B() {
 Z() {
 	R "$1" || return
 	o=$(v "$1")
-	[ "${o% *}" = "$2" ] || { z 9; return; }
+	is "$o" "$2" || { z 9; return; }
 	[ -r "$1" ] || { z 1 'Permission denied'; return; }
 	echo
 	i "$1" "$3" "$4" </dev/null 2>/dev/null 3>&- &
@@ -157,7 +164,7 @@ Z() {
 	s=$?
 	p=
 	o=$(v "$1")
-	if [ "${o% *}" != "$2" ]; then s=9; elif [ $s = 0 ]; then z 0; return; fi
+	if ! is "$o" "$2"; then s=9; elif [ $s = 0 ]; then z 0; return; fi
 	head -c "$4" /dev/zero
 	z $s 'Input/output error'
 }
@@ -243,7 +250,7 @@ O() {
 	d=$1
 	[ "$3" = - ] || {
 		o=$(v "$2")
-		[ "${o% *}" = "$3" ] || { k "$1+"; C "$1" "$2"; return 1; }
+		is "$o" "$3" || { k "$1+"; C "$1" "$2"; return 1; }
 	}
 	t j "$@" && return
 	k "$1" "$1+"
@@ -267,7 +274,8 @@ u() {
 h() { dd of=/proc/self/fd/4 bs=65536 seek="$1" count="$2" iflag=count_bytes,fullblock oflag=seek_bytes conv=notrunc; }
 
 # o TMP SIZE MODE: the end of an upload in pieces, which has SIZE bytes so far:
-# the sink has put the rest into TMP+, which also has the times.
+# the sink has put the rest into TMP+, which also has the times, and the mode, which
+# may be one that does not let us read it.
 o() {
 	d=
 	o=$(v "$1")
@@ -278,7 +286,10 @@ o() {
 	z 1 "$x"
 	return 1
 }
-e() { cat "$1+" >>"$1"; }
+e() {
+	[ -r "$1+" ] || chmod u+r "$1+"
+	cat "$1+" >>"$1"
+}
 
 # rest TMP KEEP TARGET EXPECT MODE TIME HOW: all of an upload that begins with the
 # KEEP bytes of the target, and whose rest is TMP+ and not large. The helper, where
@@ -373,7 +384,7 @@ K() {
 		o=$(v "$2" "$1")
 		i=${o%%"$n"*}
 		o=${o##*"$n"}
-		[ "${i% *}" = "$3" ] || { C "$1" "$2"; return; }
+		is "$i" "$3" || { C "$1" "$2"; return; }
 		[ -z "$h" ] || [ ! -L "$2" ] || set -- "$1" "$2" "$3" "$4" "$5" over
 		if [ "$6" != over ] &&
 			{ [ "${i##* }" = "${o##* }" ] || { t chown "${i##* }" "$1" && t chmod "$4" "$1"; }; } &&
@@ -429,7 +440,7 @@ fi
 W() {
 	t w "$1" "$2" "$3" || {
 		o=$(v "$2")
-		[ "${o% *}" != "$3" ] || return 1
+		is "$o" "$3" && return 1
 		o=$1
 		case $1 in
 		*+/*)
@@ -530,7 +541,7 @@ q() {
 	-) [ ! -e "$1" ] && [ ! -L "$1" ]; return ;;
 	esac
 	o=$(v "$1")
-	case $o in "$2"*) return ;; esac
+	case $o in $2*) return ;; esac
 	return 1
 }
 
@@ -594,12 +605,11 @@ Q() {
 	return 1
 }
 
-# g FROM TO FLAGS: renameat2(2), whose number (u) the client knows for this
-# machine.
+# g FROM TO FLAGS: renameat2(2), whose number is u.
 g() { t perl -e 'syscall($ARGV[0]+0,-100,$ARGV[1],-100,$ARGV[2],$ARGV[3]+0)==0 or do { print "$!\n"; exit 1 }' "$u" "$@"; }
 
 # X FROM TO: swap two names at once, with mv where it can and else with the
-# system call, whose number (u) the client knows for this machine.
+# system call.
 X() {
 	case $u in
 	mv) t mv --exchange -T "$1" "$2" ;;
@@ -655,7 +665,7 @@ c() {
 # T PATH EXPECT SIZE: truncate or extend a file that is still the version.
 T() {
 	o=$(v "$1")
-	[ "${o% *}" = "$2" ] || { a "$1"; z 9; return; }
+	is "$o" "$2" || { a "$1"; z 9; return; }
 	t truncate -s "$3" "$1"
 	f $? "$1"
 }
@@ -664,10 +674,10 @@ T() {
 # if that is the version EXPECT before and after.
 J() {
 	o=$(v "$1")
-	[ "${o% *}" = "$2" ] || { z 9; return 1; }
+	is "$o" "$2" || { z 9; return 1; }
 	t y "$1" "$3" && t chmod "$4" "$3" || { k "$3"; z 1 "$x"; return 1; }
 	o=$(v "$1")
-	[ "${o% *}" = "$2" ] || { k "$3"; z 9; return 1; }
+	is "$o" "$2" || { k "$3"; z 9; return 1; }
 }
 y() {
 	umask 077
@@ -694,6 +704,24 @@ U() {
 # files, free files, longest name.
 G() { x=$(stat -f -c '%S %b %f %a %c %d %l' "$1" 2>&1 >&3 </dev/null); z $? "$x"; }
 
+# renameat2 MACHINE: the number of the system call, if perl can make it: it is called
+# with a name that does not exist. A kernel of 64 bits may have a perl of 32, which
+# has other numbers, the second ones.
+renameat2() {
+	case $1 in
+	'Linux x86_64') o='316 353' ;;
+	'Linux aarch64') o='276 382' ;;
+	'Linux riscv64') o=276 ;;
+	'Linux ppc64le') o=357 ;;
+	'Linux s390x') o=347 ;;
+	'Linux arm'*) o='0 382' ;;
+	'Linux i'[3-6]86) o='0 353' ;;
+	*) return ;;
+	esac
+	perl -e '$n = $ARGV[length(pack "p", "") < 8] || exit; $f = "./.scpfs-no-such-file";
+		syscall($n + 0, -100, $f, -100, $f, 1) < 0 && $! == 2 and print $n' $o
+}
+
 # I PATH: who and what the host is, and the directory PATH by its real name.
 I() {
 	cd "$1" 2>/dev/null || { t ls -d "$1/."; [ $? != 0 ] || x='Permission denied'; z 1 "$x"; return; }
@@ -703,9 +731,14 @@ I() {
 	echo "engine=$o"
 	echo "ids=$(id -u):$(id -g):$(id -G)"
 	command -v scp >/dev/null 2>&1 && echo scp=1
-	mv --help 2>&1 | grep -e '--exchange' >/dev/null && echo exchange=mv
+	x=$(uname -sm)
+	echo "machine=$x"
 	command -v perl >/dev/null 2>&1 && echo perl=1
-	echo "machine=$(uname -sm)"
+	if mv --help 2>&1 | grep -e '--exchange' >/dev/null; then
+		echo exchange=mv
+	else
+		echo "exchange=$(renameat2 "$x" 2>/dev/null)"
+	fi
 	touch -c -d '2001-02-03 04:05:06.5' ./.scpfs-no-such-file 2>/dev/null && echo touch=ns
 	[ "$(printf abcd | dd bs=65536 skip=1 count=2 iflag=skip_bytes,count_bytes,fullblock 2>/dev/null)" = bc ] && echo dd=bytes
 	[ "$(printf abcdef | { h 1 5 4</dev/null 2>/dev/null; cat; })" = f ] && echo pieces=1

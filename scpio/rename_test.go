@@ -3,10 +3,13 @@ package scpio_test
 import (
 	"errors"
 	"os"
+	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 
 	"github.com/scpfs/scpfs/scpio"
+	"github.com/scpfs/scpfs/scpio/scptest"
 )
 
 // lay makes the files that renames are tried on.
@@ -119,5 +122,33 @@ func testRenameExchange(t *testing.T, r *remote) {
 	_, err := r.Rename(t.Context(), "z/file", "z/missing", scpio.RenameExchange)
 	if r.Host().Exchange != "" {
 		wantErrno(t, "exchange with nothing", err, syscall.ENOENT)
+	}
+}
+
+// TestForeignPerl has a host whose perl is of another architecture than its kernel
+// says: by the kernel's number it makes some other system call.
+func TestForeignPerl(t *testing.T) {
+	scptest.Need(t, "perl")
+	path, machine := programs(t), "Linux aarch64"
+	if runtime.GOARCH == "arm64" {
+		machine = "Linux x86_64"
+	}
+	own := newLocalOn(t, t.TempDir(), path, "/bin/sh").Host().Exchange
+	if own == "" {
+		t.Error("this machine has no means for an exchange")
+	}
+	check(t, os.Remove(filepath.Join(path, "uname")))
+	check(t, os.WriteFile(filepath.Join(path, "uname"), []byte("#!/bin/sh\necho "+machine+"\n"), 0o755))
+	r := newLocalOn(t, t.TempDir(), path, "/bin/sh")
+	if got := r.Host().Exchange; got != "" && got != "mv" {
+		t.Errorf("exchanges are made by %s, here by %s", got, own)
+	}
+	r.write(t, "file", "x")
+	r.mkdir(t, "dir")
+	for _, flags := range []uint32{scpio.RenameNoReplace, 0} {
+		_, err := r.Rename(t.Context(), "file", "dir/file", flags)
+		check(t, err)
+		_, err = r.Rename(t.Context(), "dir/file", "file", flags)
+		check(t, err)
 	}
 }

@@ -221,6 +221,10 @@ func (s *shell) raw(limit int) (string, answer, error) {
 	}
 }
 
+// maxAnswer bounds what a program says of its failure, in bytes: find says a line of
+// each name in a directory that may not be searched.
+const maxAnswer = 16 << 20
+
 // finish parses the end of an answer whose first part, up to and with its
 // NUL, has been read, and reads the second.
 func (s *shell) finish(head string) (answer, error) {
@@ -231,7 +235,7 @@ func (s *shell) finish(head string) (answer, error) {
 	if a.status == statusEnded {
 		defer s.kill()
 	}
-	said, err := readField(s.r, 64<<10)
+	said, err := readField(s.r, maxAnswer)
 	a.said = said
 	return a, err
 }

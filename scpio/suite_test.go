@@ -31,6 +31,7 @@ var suite = map[string]func(*testing.T, *remote){
 	"Conditional":        testConditional,
 	"Create":             testCreate,
 	"CreateExclusive":    testCreateExclusive,
+	"DeadMount":          testDeadMount,
 	"Devices":            testDevices,
 	"Fetch":              testFetch,
 	"FetchErrors":        testFetchErrors,

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -52,13 +54,15 @@ func Background(ctx context.Context) error {
 	defer stop()
 
 	said, err := readReport(ctx, report)
-	if err == nil && said == reportReady {
+	if err == nil && said == reportReady && stop() { // not told to end meanwhile
 		return child.Process.Release()
 	}
 	return childEnded(ctx, child, said)
 }
 
-// startChild starts the copy with the writing end of a pipe as descriptor 3.
+// startChild starts the copy with the writing end of a pipe. That keeps its number, which
+// nobody else has; on any other may be the /dev/fuse that is the mountpoint. So no other
+// process may be started meanwhile, as it would inherit the pipe as well.
 func startChild() (child *exec.Cmd, report *os.File, err error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -69,11 +73,14 @@ func startChild() (child *exec.Cmd, report *os.File, err error) {
 		return nil, nil, err
 	}
 	defer w.Close()
+	if _, err := unix.FcntlInt(w.Fd(), unix.F_SETFD, 0); err != nil {
+		r.Close()
+		return nil, nil, err
+	}
 	child = exec.Command(self)
 	child.Args = os.Args
-	child.Env = append(os.Environ(), readyVariable+"=3")
+	child.Env = append(os.Environ(), fmt.Sprintf("%s=%d", readyVariable, w.Fd()))
 	child.Stdin, child.Stdout, child.Stderr = os.Stdin, os.Stdout, os.Stderr
-	child.ExtraFiles = []*os.File{w}
 	if err := child.Start(); err != nil {
 		r.Close()
 		return nil, nil, err

@@ -48,13 +48,43 @@ func TestBackgroundReady(t *testing.T) {
 	waitUntil(t, "the daemon has ended", func() bool { return syscall.Kill(pid, 0) != nil || zombie(pid) })
 }
 
-// daemonOf finds the process that serves dir by its arguments.
+// TestBackgroundKeepsDevice: the copy inherits /dev/fuse, mounted already, on the lowest
+// number there is.
+func TestBackgroundKeepsDevice(t *testing.T) {
+	needRoot(t)
+	dir := mountpoint(t)
+	device, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer device.Close()
+	data := fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", device.Fd())
+	if err := syscall.Mount("given", dir, "fuse.scpfs", syscall.MS_NOSUID|syscall.MS_NODEV, data); err != nil {
+		t.Fatal(err)
+	}
+	cmd := play(t, "ready", "/dev/fd/3")
+	cmd.ExtraFiles = []*os.File{device}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	device.Close()
+	if got, err := os.ReadFile(dir + "/hello"); string(got) != "hello\n" {
+		t.Errorf("read %q, %v", got, err)
+	}
+	pid := daemonOf(t, "/dev/fd/3")
+	unmount(t, dir, "-u")
+	waitUntil(t, "the daemon has ended", func() bool { return syscall.Kill(pid, 0) != nil || zombie(pid) })
+}
+
+// daemonOf finds the process that serves dir by its program and arguments.
 func daemonOf(t *testing.T, dir string) int {
 	t.Helper()
+	self, _ := os.Readlink("/proc/self/exe")
 	procs, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, p := range procs {
 		line, _ := os.ReadFile(p)
-		if args := strings.Split(string(line), "\x00"); len(args) > 1 && args[1] == dir {
+		exe, _ := os.Readlink(filepath.Join(filepath.Dir(p), "exe"))
+		if args := strings.Split(string(line), "\x00"); len(args) > 1 && args[1] == dir && exe == self {
 			var pid int
 			fmt.Sscanf(p, "/proc/%d/", &pid)
 			return pid
@@ -94,9 +124,16 @@ func checkDetached(t *testing.T, pid int) {
 	}
 }
 
-// TestBackgroundInterrupted ends the foreground process while the copy still connects.
+// TestBackgroundInterrupted ends the foreground process while the copy still connects,
+// or just as it gets ready.
 func TestBackgroundInterrupted(t *testing.T) {
-	cmd := play(t, "hang")
+	for _, role := range []string{"hang", "late"} {
+		t.Run(role, func(t *testing.T) { interrupt(t, role) })
+	}
+}
+
+func interrupt(t *testing.T, role string) {
+	cmd := play(t, role)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

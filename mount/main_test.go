@@ -87,6 +87,11 @@ func playDaemon(role string) int {
 		fmt.Println("hanging")
 		<-ctx.Done()
 		return 5
+	case "late":
+		fmt.Println("hanging")
+		<-ctx.Done()
+		child.Ready()
+		return 5
 	}
 	return 99
 }

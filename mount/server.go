@@ -86,7 +86,7 @@ func mountSomehow(dir string, o Options) (fd int, err error) {
 // start speaks with the kernel over fd, which it takes over, until the mount answers.
 func (s *Server) start(fd int, root fs.InodeEmbedder, o Options) (err error) {
 	if o.AutoUnmount && s.dir != "" {
-		if s.watch, err = watch(s.dir); err != nil {
+		if s.watch, err = watch(s.dir, s.id); err != nil {
 			unix.Close(fd)
 			return fmt.Errorf("auto_unmount: %w", err)
 		}

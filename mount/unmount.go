@@ -92,8 +92,12 @@ func (s *Server) ended(ctx context.Context) error {
 	}
 }
 
-// detach asks the kernel once, itself or through fusermount3.
+// detach asks the kernel once, itself or through fusermount3. Both go by the path, and take
+// away what is on top there.
 func (s *Server) detach(lazy bool) error {
+	if err := s.onTop(); err != nil {
+		return err
+	}
 	if os.Geteuid() != 0 {
 		return detachHelped(s.dir, lazy)
 	}
@@ -106,6 +110,15 @@ func (s *Server) detach(lazy bool) error {
 		return detachHelped(s.dir, lazy)
 	}
 	return err
+}
+
+// onTop refuses when another mount hides ours.
+func (s *Server) onTop() error {
+	top, ok := mountinfo.On(s.dir)
+	if ok && s.id != "" && top.ID != s.id {
+		return fmt.Errorf("%s (%s) is mounted on top of it: unmount that first", top.Source, top.Type)
+	}
+	return nil
 }
 
 // detachHelped has fusermount3 unmount, and tells "busy" by its text, as it has one

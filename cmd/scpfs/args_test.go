@@ -13,6 +13,7 @@ func TestSource(t *testing.T) {
 		{"host:dir/sub", "", "host", "dir/sub"},
 		{"me@host:/", "me", "host", "/"},
 		{"me@corp@host:/a:b@c", "me@corp", "host", "/a:b@c"},
+		{`CORP\alice@host:`, `CORP\alice`, "host", ""},
 		{"[::1]:dir", "", "::1", "dir"},
 		{"me@[fe80::1%eth0]:/x", "me", "fe80::1%eth0", "/x"},
 		{"host:[x]:y", "", "host", "[x]:y"},
@@ -42,6 +43,7 @@ func TestSourceErrors(t *testing.T) {
 		{"ho st:", "it has the character \" \""},
 		{"$(id):", "it has the character \"$\""},
 		{"a\x00b:", "invalid host"},
+		{`me\@host:`, `invalid user "me\\"`},
 		{"host:a\x00b", "NUL"},
 	}
 	for _, tt := range tests {

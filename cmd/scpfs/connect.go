@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
 	"github.com/scpfs/scpfs/cache"
+	"github.com/scpfs/scpfs/control"
 	"github.com/scpfs/scpfs/scpio"
 	"github.com/scpfs/scpfs/scpio/sshdial"
 )
@@ -25,6 +27,7 @@ func newClient(cfg config, log *slog.Logger) (*scpio.Client, *sshdial.Dialer, er
 		Port:       cfg.Port,
 		User:       cfg.User,
 		SSHOptions: cfg.SSHOptions,
+		Dir:        commandDir(cfg.Mountpoint),
 		Prompter:   prompter,
 		Logger:     log,
 		// A peer that is gone is noticed, after three intervals more, and
@@ -44,6 +47,23 @@ func newClient(cfg config, log *slog.Logger) (*scpio.Client, *sshdial.Dialer, er
 	}
 	o := scpio.Options{Root: cfg.Dir, Timeout: cfg.Timeout, FollowSymlinks: cfg.FollowSymlinks, Logger: log}
 	return scpio.NewLater(dial, o), dialer, nil
+}
+
+// commandDir is where a ProxyCommand runs, from the background as well: where the program was
+// started. Not below its own mountpoint: the mount would wait for a command that waits for it.
+func commandDir(mountpoint string) string {
+	dir, err := filepath.EvalSymlinks(control.Absolute("."))
+	if err != nil {
+		return ""
+	}
+	point, err := filepath.EvalSymlinks(control.Absolute(mountpoint))
+	if err != nil {
+		return ""
+	}
+	if below, err := filepath.Rel(point, dir); err != nil || filepath.IsLocal(below) {
+		return ""
+	}
+	return dir
 }
 
 // prompter is whom to ask for passwords and passphrases.

@@ -3,12 +3,9 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/scpfs/scpfs/mount"
 )
@@ -44,7 +41,7 @@ func run() int {
 // detach runs the same command again in the background, and waits until it
 // has mounted or failed.
 func detach() error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := untilTold()
 	defer stop()
 	return mount.Background(ctx)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/scpfs/scpfs/scpio/sshdial"
 )
 
 // parseArgs reads the command line as sshfs has it. name is what the program was
@@ -116,7 +118,10 @@ func (c *config) setSource(s string) error {
 	if strings.IndexByte(dir, 0) >= 0 {
 		return errors.New("the remote directory has a NUL byte")
 	}
-	return checkPlace(c.User, c.Host)
+	if c.Host == "" {
+		return errors.New("the host is missing: give [user@]host:[dir]")
+	}
+	return sshdial.CheckNames(c.Host, c.User)
 }
 
 // cutPlace splits at the first colon that does not belong to a bracketed address.
@@ -132,25 +137,4 @@ func cutPlace(s string) (place, dir string, ok bool) {
 	}
 	end += start
 	return s[:end+1], s[end+2:], true
-}
-
-// checkPlace refuses what could be taken for an option, or be more than a name, by a
-// ProxyCommand that has it filled in (CVE-2023-51385).
-func checkPlace(user, host string) error {
-	if host == "" {
-		return errors.New("the host is missing: give [user@]host:[dir]")
-	}
-	for _, part := range []struct{ what, s string }{{"host", host}, {"user", user}} {
-		if strings.HasPrefix(part.s, "-") {
-			return fmt.Errorf("invalid %s %q: it begins with a dash", part.what, part.s)
-		}
-		if i := strings.IndexFunc(part.s, unsafeInPlace); i >= 0 {
-			return fmt.Errorf("invalid %s %q: it has the character %q", part.what, part.s, part.s[i:i+1])
-		}
-	}
-	return nil
-}
-
-func unsafeInPlace(r rune) bool {
-	return r <= ' ' || r == 0x7f || strings.ContainsRune("'`\"$\\;&<>|(){}[]", r)
 }

@@ -31,7 +31,7 @@ var optionTable = []optionGroup{
 		{"follow_symlinks", "", "show what symbolic links point to instead of the links", set(func(c *config) *bool { return &c.FollowSymlinks })},
 	}},
 	{"Cache", []option{
-		{"cache_dir", "DIR", "where file contents are kept (below ~/.cache)", store(parsePath, func(c *config) *string { return &c.Cache.Dir })},
+		{"cache_dir", "DIR", "where file contents are kept (below ~/.cache)", store(parseDir, func(c *config) *string { return &c.Cache.Dir })},
 		{"cache_size", "SIZE", "most that they may take: bytes, with K, M, G or T, or percent of the disk",
 			store(parseAmount, func(c *config) *amount { return &c.Cache.Size })},
 		{"min_free", "SIZE", "least that stays free on that disk", store(parseAmount, func(c *config) *amount { return &c.Cache.MinFree })},

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -72,6 +74,27 @@ func TestOptionValues(t *testing.T) {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestRelativeDirs: what is named from where the program was started is found from elsewhere.
+func TestRelativeDirs(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err == nil {
+		err = os.MkdirAll(filepath.Join(dir, "mnt", "below"), 0o700)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[string]string{".": dir, "mnt": "", "mnt/below": ""} {
+		t.Chdir(filepath.Join(dir, at))
+		if got := commandDir(filepath.Join(dir, "mnt")); got != want {
+			t.Errorf("in %s a ProxyCommand runs in %q, want %q", at, got, want)
+		}
+	}
+	t.Chdir(dir)
+	if got, want := parse(t, "-o", "cache_dir=sub/../cache").Cache.Dir, filepath.Join(dir, "cache"); got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -145,6 +146,15 @@ func parsePath(s string) (string, error) {
 		return "", errors.New("the path is empty")
 	}
 	return s, nil
+}
+
+// parseDir is parsePath for a directory of this machine. A mount in the background
+// is no longer where a relative one leads to it.
+func parseDir(s string) (string, error) {
+	if _, err := parsePath(s); err != nil {
+		return "", err
+	}
+	return filepath.Abs(s)
 }
 
 func (c *config) setPort(s string) error {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -23,28 +24,42 @@ import (
 // serve connects, mounts, and ends when the mount has ended and the host has
 // everything. It returns the exit status.
 func serve(cfg config, child *mount.Child) int {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	ctx, stop := untilTold()
 	defer stop()
 	out := newOutput(cfg.Debug || cfg.Verbose)
 	s, err := start(ctx, cfg, out.log)
 	if err == nil && child != nil {
 		out.detach(s.cache.CacheDir())
-		err = child.Ready()
+		if err = context.Cause(ctx); err == nil {
+			err = child.Ready()
+		}
 	}
 	if err != nil {
+		// One Ctrl-C tells a copy twice: by the terminal, and by the process that waits
+		// there, which kills it if need be.
+		if child == nil {
+			stop()
+		}
 		return report(child, errors.Join(err, s.end()))
 	}
 	select {
 	case <-s.server.Done():
 	case <-ctx.Done():
-		stop() // a second signal ends the program at once; the log keeps what is unsent
 	}
+	stop() // a signal from now on ends the program at once; the log keeps what is unsent
 	err = s.end()
 	if err != nil && child != nil { // nobody waits on a terminal any more
 		out.log.Error("the mount has ended", "err", err)
 		return 1
 	}
 	return report(nil, err)
+}
+
+// untilTold is a context that ends when a signal tells the program to end. What is ignored
+// stays ignored: nohup(1) and shells ask for that.
+func untilTold() (context.Context, context.CancelFunc) {
+	ends := []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
+	return signal.NotifyContext(context.Background(), slices.DeleteFunc(ends, signal.Ignored)...)
 }
 
 // session is what one mount consists of; what was not reached is nil.

@@ -13,7 +13,7 @@ type Config struct {
 	User     string
 	Port     int
 
-	IdentityFile    []string // tilde and tokens expanded
+	IdentityFile    []string // absolute, like all files here
 	CertificateFile []string
 	IdentitiesOnly  bool
 	IdentityAgent   string // "" is $SSH_AUTH_SOCK, "none" no agent, else a socket

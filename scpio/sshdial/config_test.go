@@ -1,6 +1,7 @@
 package sshdial_test
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -80,6 +81,27 @@ UserKnownHostsFile /kh/%k /kh/%h
 				t.Errorf("UserKnownHostsFile %q, want %q", c.UserKnownHostsFile, want)
 			}
 		})
+	}
+}
+
+// TestRelativePaths: a dialer does not follow its process to another directory.
+func TestRelativePaths(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("SSHDIAL_TEST_AGENT", "agent")
+	c := newDialer(t, "host", sshdial.Options{ConfigFile: "none", SSHOptions: []string{
+		"IdentityFile=key", "CertificateFile=../cert", "UserKnownHostsFile=known sub/known", "IdentityAgent=$SSHDIAL_TEST_AGENT",
+	}}).Config()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := slices.Concat(c.IdentityFile, c.CertificateFile, c.UserKnownHostsFile, []string{c.IdentityAgent})
+	want := []string{dir + "/key", filepath.Dir(dir) + "/cert", dir + "/known", dir + "/sub/known", dir + "/agent"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if c := newDialer(t, "host", sshdial.Options{ConfigFile: "none", SSHOptions: []string{"IdentityAgent=none"}}).Config(); c.IdentityAgent != "none" {
+		t.Errorf("no agent is %q", c.IdentityAgent)
 	}
 }
 

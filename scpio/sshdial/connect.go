@@ -15,7 +15,7 @@ func (d *Dialer) connect(g *guard, jump *ssh.Client) (net.Conn, error) {
 	case jump != nil:
 		return throughJump(g, jump, d.addr())
 	case d.config.ProxyCommand != "":
-		return startProxy(d.config.ProxyCommand, d.log)
+		return startProxy(d.config.ProxyCommand, d.options.Dir, d.log)
 	}
 	return d.connectTCP(g.ctx)
 }

@@ -131,7 +131,7 @@ func TestUserOfHostWins(t *testing.T) {
 }
 
 func TestBadNames(t *testing.T) {
-	for _, host := range []string{"", "-oProxyCommand=x", "me@-x", "a b", "$(id)", "-l@host", "host\n", "a;b@host"} {
+	for _, host := range []string{"", "-oProxyCommand=x", "me@-x", "a b", "$(id)", "-l@host", "host\n", "a;b@host", "a -b@host", `a\@host`, `a\b`} {
 		if _, err := sshdial.New(host, sshdial.Options{ConfigFile: "none"}); err == nil {
 			t.Errorf("%q was taken", host)
 		}

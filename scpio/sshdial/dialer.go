@@ -3,8 +3,6 @@ package sshdial
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"slices"
@@ -23,6 +21,7 @@ type Options struct {
 	Port       int      // 0 leaves it to the configuration
 	User       string   // wins over the user@ of the host
 	SSHOptions []string // Key=Value, as after ssh -o
+	Dir        string   // where a ProxyCommand runs; empty for wherever this process is then
 	Prompter   Prompter // nil when nobody can be asked
 	Logger     *slog.Logger
 
@@ -69,7 +68,7 @@ func newDialer(host string, o Options, traveller *Dialer) (*Dialer, error) {
 			o.User = user
 		}
 	}
-	if err := checkNames(host, o.User); err != nil {
+	if err := CheckNames(host, o.User); err != nil {
 		return nil, err
 	}
 	if o.Logger == nil {
@@ -99,22 +98,6 @@ func cutLast(text, sep string) (before, after string, found bool) {
 		return "", text, false
 	}
 	return text[:i], text[i+len(sep):], true
-}
-
-// checkNames refuses what a program that gets it as an argument, or a shell
-// that runs a ProxyCommand, could take for something else.
-func checkNames(host, user string) error {
-	switch {
-	case host == "":
-		return errors.New("the host name is empty")
-	case strings.HasPrefix(host, "-"):
-		return fmt.Errorf("bad host name %q: it begins with a dash", host)
-	case strings.ContainsAny(host, "'`\"$\\;&<>|(){}/ \t\r\n\x00"):
-		return fmt.Errorf("bad host name %q: it holds a character that no host name has", host)
-	case strings.HasPrefix(user, "-") || strings.ContainsAny(user, "'`\";&<>|(){}\r\n\x00"):
-		return fmt.Errorf("bad user name %q", user)
-	}
-	return nil
 }
 
 // Config returns what applies to the host. It must not be changed.

@@ -49,18 +49,19 @@ func (c *Config) expand(host string) {
 	case agent == "SSH_AUTH_SOCK":
 		c.IdentityAgent = ""
 	case strings.HasPrefix(agent, "$") && !strings.HasPrefix(agent, "${"):
-		c.IdentityAgent = cmp.Or(os.Getenv(agent[1:]), "none")
+		c.IdentityAgent = absolute(cmp.Or(os.Getenv(agent[1:]), "none"))
 	default:
 		c.IdentityAgent = expandPath(tokens, agent)
 	}
 }
 
+// expandPath gives a path that leads to the same file from any directory.
 func expandPath(tokens *strings.Replacer, path string) string {
 	path = variable.ReplaceAllStringFunc(path, func(v string) string { return os.Getenv(v[2 : len(v)-1]) })
 	path = tokens.Replace(path)
 	rest, ok := strings.CutPrefix(path, "~")
 	if !ok {
-		return path
+		return absolute(path)
 	}
 	name, rest, _ := strings.Cut(rest, "/")
 	if name == "" {
@@ -69,5 +70,16 @@ func expandPath(tokens *strings.Replacer, path string) string {
 	if other, err := user.Lookup(name); err == nil {
 		return filepath.Join(other.HomeDir, rest)
 	}
-	return path
+	return absolute(path)
+}
+
+// absolute leaves the word for no file as it is, and no file at all.
+func absolute(path string) string {
+	if path == "" || strings.EqualFold(path, "none") {
+		return path
+	}
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path // relative to a directory that is gone
 }

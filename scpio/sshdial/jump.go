@@ -25,7 +25,7 @@ func (d *Dialer) newJump() (*Dialer, error) {
 		return nil, fmt.Errorf("%s: ProxyJump goes through more than %d hosts: does one lead back to itself?", d.host, maxJumps)
 	}
 	before, last, chain := cutLast(d.config.ProxyJump, ",")
-	o := Options{ConfigFile: d.options.ConfigFile, Prompter: d.options.Prompter, Logger: d.log, KeepAlive: d.options.KeepAlive}
+	o := Options{ConfigFile: d.options.ConfigFile, Dir: d.options.Dir, Prompter: d.options.Prompter, Logger: d.log, KeepAlive: d.options.KeepAlive}
 	if isFixed(o.Prompter) {
 		o.Prompter = nil // the password is for the destination
 	}

@@ -2,6 +2,7 @@ package sshdial
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -31,13 +32,15 @@ type proxyConn struct {
 
 // startProxy runs a ProxyCommand, as ssh(1) does with a shell that becomes the
 // command. It stays in our process group: it may have to ask on the terminal.
-func startProxy(command string, log *slog.Logger) (net.Conn, error) {
+// The shell goes to dir, if it can: between fork and exec a directory that does
+// not answer would hold up this whole process.
+func startProxy(command, dir string, log *slog.Logger) (net.Conn, error) {
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return nil, fmt.Errorf("proxy command: %w", err)
 	}
 	defer theirs.Close()
-	cmd := exec.Command("/bin/sh", "-c", "exec "+command)
+	cmd := exec.Command("/bin/sh", "-c", "cd "+shellWord(cmp.Or(dir, "."))+" 2>/dev/null; exec "+command)
 	cmd.Stdin, cmd.Stdout = theirs, theirs
 	// A child that outlives the command may hold on to its standard error.
 	cmd.WaitDelay = time.Second

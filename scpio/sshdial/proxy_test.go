@@ -136,6 +136,22 @@ func TestProxyCommandThatFails(t *testing.T) {
 	}
 }
 
+// A command runs where it is told to, or else here.
+func TestProxyCommandDir(t *testing.T) {
+	scptest.LeakCheck(t)
+	dir := filepath.Join(t.TempDir(), "it's here")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	script(t, filepath.Join(dir, "proxy"), "echo it runs there >&2")
+	script(t, "proxy", "echo it runs here >&2")
+	for at, want := range map[string]string{dir: "it runs there", "": "it runs here", dir + "/gone": "it runs here"} {
+		o := sshdial.Options{ConfigFile: "none", Dir: at, SSHOptions: []string{"ProxyCommand=./proxy"}}
+		wantText(t, refused(t, newDialer(t, "host", o)), want)
+	}
+}
+
 // A command that ignores the end of its input and hangups is killed.
 func TestProxyCommandThatDoesNotEnd(t *testing.T) {
 	scptest.LeakCheck(t)

@@ -206,6 +206,31 @@ func (b *backlog) look(path string) (Entry, knowledge) {
 	return Entry{}, unknown
 }
 
+// version is which version the host has of a file whose attributes are to be set,
+// or that is to get its name: that is shown as it will be, and contents belong to
+// what it is.
+func (b *backlog) version(path string, shown Attr) Attr {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	dir, name := split(path)
+	s := b.names[dir][name]
+	if s == nil || s.gone || s.last.kind != setting && s.last.kind != renaming {
+		return shown
+	}
+	return s.last.base
+}
+
+// reversion takes in that the host has another version of a file by our own doing.
+func (b *backlog) reversion(was, is Attr) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, ch := range b.waiting {
+		if (ch.kind == setting || ch.kind == renaming) && sameVersion(ch.base, was) {
+			ch.base = is
+		}
+	}
+}
+
 // isFresh tells whether the host does not have a directory yet.
 func (b *backlog) isFresh(dir string) bool {
 	b.mu.Lock()

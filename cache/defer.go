@@ -120,7 +120,7 @@ func (c *Cache) setLater(ctx context.Context, path string, ch Change) (Attr, boo
 	if !ours || e.Attr.Mode&syscall.S_IFMT == syscall.S_IFLNK || linked(e.Attr) {
 		return Attr{}, false, nil
 	}
-	base := e.Attr
+	base := c.backlog.version(path, e.Attr)
 	Apply(&e.Attr, ch)
 	if err := c.postpone(&change{kind: setting, path: path, entry: e, base: base, set: ch}); err != nil {
 		return Attr{}, false, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 )
 
@@ -45,7 +46,7 @@ func (c *Cache) moveLater(ctx context.Context, from, to string, flags uint32) (b
 	case there && (!isRegular(over) || linked(over) || over.Dev == hereDev || idOf(over) == idOf(e.Attr)):
 		return false, nil
 	}
-	ch := &change{kind: renaming, path: from, to: to, entry: e, base: e.Attr, over: over}
+	ch := &change{kind: renaming, path: from, to: to, entry: e, base: c.backlog.version(from, e.Attr), over: over}
 	if dst != nil {
 		ch.doubt = dst.takeRest()
 	}
@@ -87,8 +88,22 @@ func (f *File) follows() {
 
 // settleRename waits until the host has a name that a file is to get there.
 func (b *backlog) settleRename(ctx context.Context, path string) error {
-	return b.wait(ctx, func(ch *change) bool { return ch.kind == renaming && ch.to == path })
+	return b.wait(ctx, func(ch *change) bool { return ch.gives(path) })
 }
+
+// renamesTo tells whether the host is to give a name, and if so why it cannot be
+// told now.
+func (b *backlog) renamesTo(path string) (waits bool, lost error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !slices.ContainsFunc(b.waiting, func(ch *change) bool { return ch.gives(path) }) {
+		return false, nil
+	}
+	return true, b.lost
+}
+
+// gives tells whether a change gives a name to what has another.
+func (ch *change) gives(path string) bool { return ch.kind == renaming && ch.to == path }
 
 // renameAsSeen renames what is there, unless it would replace something else
 // than was there when that was asked for: then it gets a name beside it.
@@ -164,5 +179,6 @@ func (c *Cache) renamedThere(ctx context.Context, ch *change, a Attr) {
 	} else {
 		c.disk.rebind(ch.base, a)
 	}
+	c.backlog.reversion(ch.base, a)
 	c.tell(Notice{Path: ch.path})
 }

@@ -442,3 +442,44 @@ func TestRecoveredInBatches(t *testing.T) {
 		w.wantThere(fmt.Sprint("d/new", i), "text")
 	}
 }
+
+// TestAttributesOffline: a file whose attributes were set while the host was away
+// has its contents all the same, can be renamed and written to, and the host gets
+// all of that in its order.
+func TestAttributesOffline(t *testing.T) {
+	w := known(t)
+	w.offline()
+	set := func(name string, ch cache.Change) {
+		t.Helper()
+		_, err := w.Setattr(t.Context(), name, w.lookup(name).Attr.Ino, ch)
+		w.make(err)
+	}
+	mode, past := uint32(0o700), time.Now().Add(-time.Hour).UnixNano()
+	set("file", cache.Change{Mode: &mode})
+	w.want("file", "old")
+	set("file", cache.Change{Mtime: &past})
+	w.want("file", "old")
+	w.make(w.Rename(t.Context(), "file", "moved", 0))
+	w.want("moved", "old")
+	set("d/file", cache.Change{Mode: &mode, Mtime: &past})
+	w.save("d/file", "newer")
+	w.want("d/file", "newer")
+	w.online()
+	w.sent()
+	w.wantThere("moved", "old")
+	w.wantThere("d/file", "newer")
+	w.wantNames("", "d", "moved")
+	w.wantNames("d", "empty", "file", "link")
+	for name, old := range map[string]bool{"moved": true, "d/file": false} {
+		st := w.lstat(name)
+		if got := st.Mode & 0o777; got != mode {
+			t.Errorf("%s has the mode %o", name, got)
+		}
+		if (st.Mtim.Nano() < past+int64(time.Minute)) != old {
+			t.Errorf("%s is of %v", name, time.Unix(0, st.Mtim.Nano()))
+		}
+	}
+	w.fake.Reset()
+	w.want("d/file", "newer")
+	w.wantCalls("reading what was saved here", "")
+}

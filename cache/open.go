@@ -46,7 +46,7 @@ func (c *Cache) Open(ctx context.Context, path string, ino uint64, flags int) (*
 	h := newHandle(flags)
 	if h.write || flags&syscall.O_TRUNC != 0 {
 		// What was set before it was opened is not to come over what is written.
-		if err := c.backlog.settleSet(ctx, path); err != nil {
+		if err := c.backlog.settleSet(ctx, path); err != nil && !c.apart() {
 			return nil, err
 		}
 	}
@@ -71,6 +71,22 @@ func (f *File) open(ctx context.Context, path string, flags int) error {
 		}
 		return nil
 	}
+	for {
+		err := f.openInTurn(ctx, path, flags)
+		if !errors.Is(err, errUnnamed) {
+			return err
+		}
+		// The host is told with the file locked, and nobody may wait for it with that.
+		if err := f.c.backlog.settleRename(ctx, f.path()); err != nil && !away(err) {
+			return err
+		}
+	}
+}
+
+// errUnnamed says that the host does not have a file under its name yet.
+var errUnnamed = errors.New("the file is to get its name")
+
+func (f *File) openInTurn(ctx context.Context, path string, flags int) error {
 	unlock, err := f.lock(ctx)
 	if err != nil {
 		return err
@@ -103,10 +119,26 @@ func (f *File) current(ctx context.Context, path string, flags int) error {
 	if err := f.c.allowed(ctx, path, e.Attr, flags); err != nil {
 		return err
 	}
+	has := f.c.backlog.version(path, e.Attr)
 	if flags&syscall.O_TRUNC != 0 {
-		return f.replace(e.Attr)
+		err = f.replace(has)
+	} else {
+		err = f.obtain(ctx, has)
 	}
-	return f.obtain(ctx, e.Attr)
+	if err == nil && !sameVersion(has, e.Attr) {
+		f.wear(e.Attr)
+	}
+	return err
+}
+
+// wear gives a file the attributes that it is to get on the host.
+func (f *File) wear(a Attr) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.attr.Mode, f.attr.Atime = a.Mode, a.Atime
+	if !f.dirty {
+		f.attr.Mtime, f.attr.Ctime = a.Mtime, a.Ctime
+	}
 }
 
 // obtain makes the contents those of a version: as they are here, as they are
@@ -124,8 +156,10 @@ func (f *File) obtainNow(ctx context.Context, a Attr) error {
 	if f.has(a) {
 		return nil
 	}
-	if err := f.c.backlog.settleRename(ctx, f.path()); err != nil {
-		return err
+	if waits, lost := f.c.backlog.renamesTo(f.path()); lost != nil {
+		return lost
+	} else if waits {
+		return errUnnamed
 	}
 	if a.Size > smallFile {
 		if err := f.expect(a); !errors.Is(err, errLent) {

@@ -151,8 +151,9 @@ func (c *Cache) performed(ctx context.Context, ch *change, a Attr, err error) {
 		if was, k := c.tree.lookup(ch.path, time.Time{}, time.Time{}); k == known {
 			c.disk.rebind(was.Attr, a)
 		}
+		c.backlog.reversion(ch.base, a)
 		if f := c.openAt(ch.path); f != nil {
-			f.reset(a, ch.set)
+			f.resetBefore(a, ch.set)
 		}
 		c.reattributed(ch.path, Entry{Target: ch.entry.Target, Attr: a})
 	default:

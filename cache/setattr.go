@@ -187,13 +187,33 @@ func Apply(a *Attr, ch Change) {
 func (f *File) reset(a Attr, ch Change) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if a.Ino != f.base.Ino || a.Size != f.base.Size || ch.Mtime == nil && a.Mtime != f.base.Mtime {
-		return // a foreign change
+	if f.dirty && f.isSetLocked(a, ch) {
+		Apply(&f.attr, ch)
+	}
+	f.resetLocked(a, ch)
+}
+
+// isSetLocked tells whether a version is that of the file with a change of its
+// attributes, and not a foreign one.
+func (f *File) isSetLocked(a Attr, ch Change) bool {
+	return a.Ino == f.base.Ino && a.Size == f.base.Size && (ch.Mtime != nil || a.Mtime == f.base.Mtime)
+}
+
+// resetBefore is reset for what was set before anybody opened the file: what was
+// written since has other times.
+func (f *File) resetBefore(a Attr, ch Change) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.resetLocked(a, ch)
+}
+
+func (f *File) resetLocked(a Attr, ch Change) {
+	if !f.isSetLocked(a, ch) {
+		return
 	}
 	f.base = a
 	f.renewLocked()
 	if f.dirty {
-		Apply(&f.attr, ch)
 		_ = f.noteLocked(f.ended)
 		return
 	}

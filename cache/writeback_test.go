@@ -585,3 +585,35 @@ func TestSameContentsAreNotArrived(t *testing.T) {
 		t.Errorf("it is %v, %v", st, err)
 	}
 }
+
+// TestOpenWhileRenameIsSent: who opens a file that the host is to rename waits for
+// that, and not the host for him.
+func TestOpenWhileRenameIsSent(t *testing.T) {
+	w := newWorld(t)
+	w.put("cold", "its text")
+	w.entries("")
+	w.offline()
+	w.save("first", "text")
+	w.make(w.Rename(t.Context(), "cold", "warm", 0))
+	w.host.Clear()
+	arrived, release := w.host.Block("Store", "first")
+	w.make(w.Online(t.Context()))
+	<-arrived
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ino, opened := w.lookup("warm").Attr.Ino, make(chan error, 1)
+	go func() {
+		h, err := w.Open(ctx, "warm", ino, os.O_RDONLY)
+		if err == nil {
+			if got := contents(h); got != "its text" {
+				t.Errorf("it has %q", got)
+			}
+			h.Release()
+		}
+		opened <- err
+	}()
+	time.Sleep(20 * time.Millisecond) // it has got as far as it can
+	release()
+	w.make(<-opened)
+	w.sent()
+}

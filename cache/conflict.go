@@ -126,39 +126,45 @@ func (f *File) overrule(ctx context.Context, path string) error {
 // copy from then on.
 func (f *File) keepBoth(ctx context.Context, path string) error {
 	copied, err := f.storeAs(ctx, path, "conflict")
-	if err != nil {
-		return err
+	f.c.conflicts.add(Conflict{Kind: "conflict", Path: path, Copy: copied})
+	if errors.Is(err, syscall.ESTALE) {
+		f.c.log.Warn("our version was stored beside the host's", "path", path, "copy", copied)
 	}
-	f.c.log.Warn("our version was stored beside the host's", "path", path, "copy", copied)
-	return syscall.ESTALE
+	return err
 }
 
 // storeAs gives the file a new name, made of the old one and the reason, and
-// stores it there.
-func (f *File) storeAs(ctx context.Context, path, why string) (string, error) {
+// stores it there. The error is ESTALE, which is told by a later store if this one
+// fails: the file has its new name all the same.
+func (f *File) storeAs(ctx context.Context, path, why string) (name string, err error) {
 	c := f.c
 	f.rebase(Attr{})
+	f.mu.Lock()
+	f.beside = true
+	f.mu.Unlock()
 	for try := 0; ; try++ {
-		name := copyName(path, why, c.o.Hostname, try)
+		name = copyName(path, why, c.o.Hostname, try)
 		f.detach()
 		f.addPath(name)
 		f.renote()
 		f.sendAll()
 		u, _, seq, err := f.upload()
 		if err != nil {
-			return "", err
+			return name, err
 		}
 		a, err := f.send(ctx, name, u)
 		if err == nil {
 			err = f.stored(name, a, seq)
 			f.landed()
 			c.tell(Notice{Path: name})
-			c.conflicts.add(Conflict{Kind: why, Path: path, Copy: name})
 			return name, err
 		}
 		f.landed()
-		if !errors.Is(err, syscall.ESTALE) || try == 100 {
-			return "", err
+		if !errors.Is(err, syscall.ESTALE) {
+			return name, err
+		}
+		if try == 100 {
+			return name, fmt.Errorf("there are too many copies of %s: %w", path, syscall.EEXIST)
 		}
 	}
 }

@@ -197,6 +197,8 @@ func TestAnswerToStoreIsLost(t *testing.T) {
 	}
 }
 
+// TestConflictCopyCannotBeStored: a copy beside the host's version that cannot be
+// stored at once is a conflict all the same, and the close that stores it says so.
 func TestConflictCopyCannotBeStored(t *testing.T) {
 	w, h := conflicted(t, cache.KeepBoth)
 	w.host.On(cachetest.Hook{Method: "Store", Path: "f", Times: 1, After: func(err error) error {
@@ -206,11 +208,15 @@ func TestConflictCopyCannotBeStored(t *testing.T) {
 	wantErr(t, "flush", h.Flush(t.Context()), syscall.ENOSPC)
 	w.wantLogged(1)
 	w.host.Clear()
+	wantErr(t, "the flush that stores it", h.Flush(t.Context()), syscall.ESTALE)
 	w.flush(h)
 	h.Release()
 	w.wantThere("f", "foreign")
 	w.wantThere(w.only("f.conflict-"), "ours")
 	w.wantLogged(0)
+	if all := w.Conflicts(); len(all) != 1 || all[0].Path != "f" {
+		t.Errorf("the conflicts are %v", all)
+	}
 }
 
 // The file's other names are theirs too.
@@ -267,4 +273,27 @@ func TestFailedConflictIsSentByAnotherPolicy(t *testing.T) {
 	w.wantLogged(0)
 	w.want("f", "foreign")
 	w.wantNames("", "f")
+}
+
+// TestConflictEndsByItself: a file that the policy Fail kept here is no conflict any
+// more when it was stored after all.
+func TestConflictEndsByItself(t *testing.T) {
+	w := newWorld(t, func(o *cache.Options) { o.Conflict = cache.Fail })
+	w.put("f", "old")
+	h := w.openFile("f", os.O_RDWR)
+	defer h.Release()
+	w.write(h, "ours", 0)
+	w.make(os.Rename(w.path("f"), w.path("g")))
+	w.put("f", "theirs")
+	wantErr(t, "a close in conflict", h.Flush(t.Context()), syscall.ESTALE)
+	if all := w.Conflicts(); len(all) != 1 {
+		t.Errorf("the conflicts are %v", all)
+	}
+	w.make(os.Rename(w.path("g"), w.path("f")))
+	w.flush(h)
+	w.wantThere("f", "ours")
+	w.write(h, "later", 0)
+	if all := w.Conflicts(); len(all) != 0 {
+		t.Errorf("the conflicts are %v", all)
+	}
 }

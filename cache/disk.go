@@ -242,7 +242,6 @@ func (d *disk) evict(need int64) {
 		id, s, ok := d.lru.GetOldest()
 		if ok {
 			d.forgetLocked(id, s)
-			delete(d.ahead, s.name)
 		}
 		d.mu.Unlock()
 		if !ok {

@@ -33,9 +33,12 @@ type File struct {
 	ended bool         // the log says that what it has was flushed
 	blank bool         // the host has made it for us; as long as seq is 0 it is empty
 	stuck bool         // in a conflict that only a program can end
-	tried []trial      // uploads of which it is not known whether the host has them
-	temps []string     // names of uploads that the host may have, see temp.go
-	lent  int          // how often obj is lent, see through.go
+	// beside says that it has got a name beside a foreign version, of which nobody
+	// was told yet.
+	beside bool
+	tried  []trial  // uploads of which it is not known whether the host has them
+	temps  []string // names of uploads that the host may have, see temp.go
+	lent   int      // how often obj is lent, see through.go
 	// writers can write to obj without our knowledge, see mapped.go, and sum
 	// is what it was when that was looked at last.
 	writers int

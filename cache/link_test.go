@@ -2,6 +2,7 @@ package cache_test
 
 import (
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -209,4 +210,23 @@ func TestLinkOfRemovedFile(t *testing.T) {
 	w.make(w.Unlink(t.Context(), "f"))
 	_, err := w.Link(t.Context(), "", h.Attr().Ino, "g")
 	wantErr(t, "link", err, syscall.ENOENT)
+}
+
+// TestFirstNameOfCopy: a file without a name that is a copy of another gets one,
+// although the other has changed since.
+func TestFirstNameOfCopy(t *testing.T) {
+	w := newWorld(t)
+	text := strings.Repeat("x", 100_000)
+	w.put("src", text)
+	src := w.openFile("src", os.O_RDONLY)
+	defer src.Release()
+	h, err := w.Tmpfile(os.O_RDWR, 0o644)
+	w.make(err)
+	defer h.Release()
+	_, err = src.CopyRange(t.Context(), 0, h, 0, int64(len(text)))
+	w.make(err)
+	w.put("src", "other")
+	_, err = w.Link(t.Context(), "", h.Attr().Ino, "new")
+	w.make(err)
+	w.wantThere("new", text)
 }

@@ -238,6 +238,28 @@ func (c *Cache) linkOpen(ctx context.Context, f *File, link string) (Entry, erro
 	return c.linked(path, link, Entry{Attr: a}), nil
 }
 
+// storeFirst stores a file that has just got its first name.
+func (f *File) storeFirst(ctx context.Context, path string) error {
+	u, _, seq, err := f.upload()
+	if err != nil {
+		return err
+	}
+	defer f.landed()
+	a, err := f.send(ctx, path, u)
+	if err != nil {
+		return err
+	}
+	return f.stored(path, a, seq)
+}
+
+// isCopy tells whether the host is to be asked to make the contents of those of
+// another file.
+func (f *File) isCopy() bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.from != nil
+}
+
 // linkFirst gives a file without a name its first.
 func (c *Cache) linkFirst(ctx context.Context, f *File, link string) (Entry, error) {
 	f.mu.Lock()
@@ -253,14 +275,10 @@ func (c *Cache) linkFirst(ctx context.Context, f *File, link string) (Entry, err
 	f.mu.Lock()
 	f.dirty = true
 	f.mu.Unlock()
-	u, _, seq, err := f.upload()
-	if err == nil {
-		var a Attr
-		a, err = f.send(ctx, link, u)
-		if err == nil {
-			err = f.stored(link, a, seq)
-		}
-		f.landed()
+	err := f.storeFirst(ctx, link)
+	if refused(err) && f.isCopy() {
+		f.sendAll()
+		err = f.storeFirst(ctx, link)
 	}
 	if err != nil {
 		c.unname(link)

@@ -140,6 +140,7 @@ func (d *disk) discard(o *object) {
 }
 
 func (d *disk) removeFile(name string) {
+	d.claim(name) // it was not read, if it was fetched ahead
 	if err := d.objects.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 		d.log.Warn("a file of the cache cannot be removed", "name", name, "err", err)
 	}

@@ -159,3 +159,24 @@ func TestDirectoryAfterOurChangeInIt(t *testing.T) {
 		})
 	}
 }
+
+// TestRenameOverDirectoryOfOurs: a directory that the host finds empty is not, if it
+// has files of which the host does not know yet.
+func TestRenameOverDirectoryOfOurs(t *testing.T) {
+	w := newWorld(t)
+	w.mkdir("b")
+	w.mkdir("a")
+	w.put("a/x", "theirs")
+	w.entries("a")
+	w.entries("b")
+	inB, inA := w.create("b/x"), w.openFile("a/x", os.O_RDWR)
+	defer inB.Release()
+	defer inA.Release()
+	w.write(inB, "of b", 0)
+	w.write(inA, "of a", 0)
+	wantErr(t, "rename", w.Rename(context.Background(), "a", "b", 0), syscall.ENOTEMPTY)
+	w.flush(inA)
+	w.flush(inB)
+	w.wantThere("a/x", "of ars")
+	w.wantThere("b/x", "of b")
+}

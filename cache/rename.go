@@ -32,6 +32,9 @@ func (c *Cache) Rename(ctx context.Context, from, to string, flags uint32) error
 		return err
 	}
 	defer leave()
+	if isDir(was.Attr) && flags&Exchange == 0 && from != to && c.hasOurs(to) {
+		return syscall.ENOTEMPTY
+	}
 	unlock, err := c.lockNames(ctx, from, to)
 	if err != nil {
 		return err

@@ -40,7 +40,31 @@ func (f *File) storeAgain(ctx context.Context) error {
 	if f.c.apart() {
 		return f.storeLater(ctx)
 	}
+	if queued, err := f.queueEnded(); queued || err != nil {
+		return err
+	}
 	return f.store(ctx)
+}
+
+// queueEnded has a file wait for the host as it was closed or synced, if it was: a
+// program may be about to write on, and what it has written by halves is nobody
+// else's to see.
+func (f *File) queueEnded() (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case !f.leftBehindLocked(), f.refs > 0 && f.lent > 0:
+		return true, nil // written to, or stored, or lent to the kernel, since just now
+	case !f.ended || f.writers > 0:
+		return false, nil
+	}
+	f.place = 0
+	if err := f.noteLocked(true); err != nil {
+		return false, err
+	}
+	f.queued = true
+	f.c.backlog.addStore(f, f.pathLocked())
+	return true, nil
 }
 
 // leftBehind tells whether a file has changes that no handle will store, or not
@@ -50,5 +74,9 @@ func (f *File) storeAgain(ctx context.Context) error {
 func (f *File) leftBehind() bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
+	return f.leftBehindLocked()
+}
+
+func (f *File) leftBehindLocked() bool {
 	return f.dirty && !f.queued && !f.stuck && len(f.paths) > 0 && (f.refs == 0 || f.ended && !f.underway && (f.writers == 0 || f.attr.Size == 0))
 }

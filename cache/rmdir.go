@@ -7,10 +7,8 @@ import (
 
 // Rmdir removes an empty directory.
 func (c *Cache) Rmdir(ctx context.Context, path string) error {
-	for _, f := range c.liveIn(path) {
-		if _, ours := f.authority(); ours {
-			return syscall.ENOTEMPTY
-		}
+	if c.hasOurs(path) {
+		return syscall.ENOTEMPTY
 	}
 	if done, err := c.rmdirLater(ctx, path); done || err != nil {
 		return err
@@ -27,6 +25,17 @@ func (c *Cache) Rmdir(ctx context.Context, path string) error {
 	c.tree.remove(path)
 	c.relink(path, Attr{Mode: syscall.S_IFDIR}, -1)
 	return nil
+}
+
+// hasOurs tells whether a directory has files of which the host does not know, so that
+// it may find it empty.
+func (c *Cache) hasOurs(dir string) bool {
+	for _, f := range c.liveIn(dir) {
+		if _, ours := f.authority(); ours {
+			return true
+		}
+	}
+	return false
 }
 
 // relink counts a name that came, by 1, or went, by -1, in its directory's

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"syscall"
 	"time"
@@ -186,22 +187,24 @@ func (c *Cache) sendFile(ctx context.Context, ch *change) error {
 	if untold(err) {
 		return err
 	}
-	c.sentFile(ch, err)
+	c.sentFile(ctx, ch, err)
 	return nil
 }
 
 // sentFile takes in what became of the store of a file.
-func (c *Cache) sentFile(ch *change, err error) {
+func (c *Cache) sentFile(ctx context.Context, ch *change, err error) {
 	f := ch.file
-	_ = f.tell(err)
 	if err != nil {
 		f.mu.Lock()
+		level := slog.LevelWarn
+		if was := f.trouble.err; was != nil && was.Error() == err.Error() {
+			level = slog.LevelDebug // tried again, see retry
+		}
 		f.queued, f.failed = false, err
 		f.mu.Unlock()
+		c.log.Log(ctx, level, "a file could not be stored; its contents are kept here", "path", ch.path, "err", err)
 	}
-	if err != nil {
-		c.log.Warn("a file could not be stored; its contents are kept here", "path", ch.path, "err", err)
-	}
+	_ = f.tell(err)
 	c.finish(ch)
 	f.retire()
 }

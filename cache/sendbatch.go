@@ -244,7 +244,7 @@ func (c *Cache) sent(ctx context.Context, p part, a Attr, err error) (disputed b
 	}
 	f.landed()
 	if !untold && !disputed {
-		c.sentFile(p.ch, err)
+		c.sentFile(ctx, p.ch, err)
 	}
 	return disputed
 }

@@ -236,8 +236,19 @@ func (f *File) sendAll() {
 	f.alteredLocked(0)
 }
 
-// stored takes in that the host has what was sent at seq, as version a.
+// stored takes in that the host has what was sent at seq, as version a. ESTALE says
+// that it was not stored in the place of another one.
 func (f *File) stored(path string, a Attr, seq uint64) error {
+	err := f.storedAs(path, a, seq)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.beside && err == nil {
+		f.beside, err = false, syscall.ESTALE
+	}
+	return err
+}
+
+func (f *File) storedAs(path string, a Attr, seq uint64) error {
 	c := f.c
 	was := c.ino.number(idOf(a))
 	c.ino.bind(f.ino, idOf(a))
@@ -253,7 +264,7 @@ func (f *File) stored(path string, a Attr, seq uint64) error {
 	c.tell(Notice{Path: path, Attr: true})
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.base, f.over, f.racy, f.tried = a, Attr{}, false, nil
+	f.base, f.over, f.racy, f.tried, f.stuck = a, Attr{}, false, nil, false
 	f.same.base = min(f.same.stored, a.Size)
 	switch {
 	case f.keptAllLocked() && f.seq == seq: // it was a copy of what there is

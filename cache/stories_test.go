@@ -273,8 +273,10 @@ func (s *story) look() {
 
 // mayBe tells whether that is what may be.
 func (s *story) mayBe(there map[string]string) bool {
-	if s.doubt {
-		maps.DeleteFunc(there, func(name, _ string) bool { return strings.Contains(name, ".conflict-") })
+	for name := range there {
+		if s.doubt && strings.Contains(name, ".conflict-") {
+			return true // we went by what was not so, and what we had may be in there
+		}
 	}
 	return slices.ContainsFunc(s.may, func(m model) bool { return m.is(there) })
 }

@@ -150,3 +150,24 @@ func TestStoredAgainWhileOpen(t *testing.T) {
 	w.sent()
 	w.wantThere("f", "new")
 }
+
+// TestHalfIsNotStoredAgain: what was closed in vain, and is being written on, waits
+// for the next close.
+func TestHalfIsNotStoredAgain(t *testing.T) {
+	w := newWorld(t)
+	w.put("f", "old")
+	h := w.openFile("f", os.O_WRONLY)
+	defer h.Release()
+	w.host.Leave()
+	w.write(h, "new", 0)
+	wantErr(t, "close without a host", h.Flush(context.Background()), syscall.EHOSTUNREACH)
+	w.write(h, " and half", 3)
+	w.answers()
+	w.Retry()
+	w.wantThere("f", "old")
+	w.flush(h)
+	w.wantThere("f", "new and half")
+	w.write(h, "!", 12)
+	w.Retry()
+	w.wantThere("f", "new and half")
+}

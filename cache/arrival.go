@@ -37,14 +37,17 @@ func (t *content) arrived(w *arrival) {
 
 // bring has what came of a span already put into its place.
 func (t *content) bring(s span) {
-	t.mu.Lock()
-	coming := slices.Clone(t.coming)
-	t.mu.Unlock()
-	for _, w := range coming {
+	for _, w := range t.arrivals() {
 		if err := w.flushFor(s); err != nil {
 			t.c.log.Debug("the cache cannot be written", "err", err) // the transfer fails by it
 		}
 	}
+}
+
+func (t *content) arrivals() []*arrival {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.coming)
 }
 
 // want says that somebody waits for a span.
@@ -106,6 +109,14 @@ func (w *arrival) flushFor(s span) error {
 		return nil
 	}
 	return w.flushLocked()
+}
+
+// end waits for what is just being put into its place, and throws away what came
+// since. Called once the contents are given up, so that no more follows.
+func (w *arrival) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.buf = w.buf[:0]
 }
 
 func (w *arrival) flushLocked() error {

@@ -230,10 +230,14 @@ func (t *content) here(s span) bool {
 	return t.have.has(s)
 }
 
-// stop ends the transfers, and tells what came.
+// stop ends the transfers, and tells what came. Nothing is put into its place
+// any more when it returns.
 func (t *content) stop() ranges {
 	t.bring(span{0, t.attr.Size})
 	t.cancel()
+	for _, w := range t.arrivals() {
+		w.end()
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Clone(t.have)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -29,6 +30,7 @@ type growth struct {
 const (
 	growCheck = 4 << 10 // bytes that are compared
 	growPart  = 4 << 20 // bytes that are fetched at a time
+	growParts = 16      // that are fetched before somebody looks at the file again
 )
 
 // grew tells whether a version can be another that was appended to.
@@ -51,9 +53,10 @@ func (f *File) follow(a Attr) (Attr, bool) {
 	return f.attrLocked(), f.grown.shown != nil || f.grown.from != nil && grew(a, f.base)
 }
 
-// growsLocked tells whether the contents are to be extended to a version.
+// growsLocked tells whether the contents are to be extended to a version. What is
+// lent stays here, so that it must not become too large.
 func (f *File) growsLocked(a Attr) bool {
-	return f.writers == 0 && grew(f.base, a) && !sameVersion(f.grown.other, a)
+	return f.writers == 0 && grew(f.base, a) && !sameVersion(f.grown.other, a) && (f.lent == 0 || f.c.disk.fits(a.Size))
 }
 
 // growLocked starts extending the contents, unless somebody is at it.
@@ -71,26 +74,32 @@ func (f *File) growLocked() {
 	})
 }
 
-// grow extends the contents to what the host has.
-func (f *File) grow(ctx context.Context) error {
-	defer func() {
-		f.mu.Lock()
-		f.grown.busy = false
-		f.mu.Unlock()
-	}()
-	unlock, err := f.lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	for more := true; more && err == nil; {
+// grow extends the contents to what the host has, or to a part of that: what goes on
+// growing while it is fetched must not be fetched for ever. Who looks at the file
+// then has it go on.
+func (f *File) grow(ctx context.Context) (err error) {
+	more := true
+	for n := 0; n < growParts && more && err == nil; n++ {
 		more, err = f.growOnce(ctx)
+	}
+	f.mu.Lock()
+	f.grown.busy = false
+	size := f.base.Size
+	f.mu.Unlock()
+	if more && err == nil {
+		f.c.tell(Notice{Ino: f.ino, From: max(size, 1)}) // who has looked already does so again
 	}
 	return err
 }
 
-// growOnce extends the contents by a part, and tells whether there is more.
+// growOnce extends the contents by a part, and tells whether there is more. In
+// between others have their turn, who open, rename or remove the file.
 func (f *File) growOnce(ctx context.Context) (more bool, err error) {
+	unlock, err := f.lock(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
 	path, was, end := f.before()
 	if path == "" {
 		return false, syscall.ESTALE
@@ -111,15 +120,22 @@ func (f *File) growOnce(ctx context.Context) (more bool, err error) {
 		f.differs(a)
 		return false, nil
 	}
-	return is.Size < a.Size, f.append(tail[len(end):], was, is)
+	if err := f.append(tail[len(end):], was, is); err != nil {
+		return false, err
+	}
+	if t := f.filling(); t != nil {
+		t.trim()
+	}
+	return is.Size < a.Size, nil
 }
 
 // before is the state that is to be extended: the file's path, its version and
-// the last bytes of it, if they are here.
+// the last bytes of it, if they are here. There is none if nobody has it open any
+// more but who extends it.
 func (f *File) before() (string, Attr, []byte) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	if f.obj == nil || f.dirty || f.writers > 0 {
+	if f.obj == nil || f.dirty || f.writers > 0 || f.refs < 2 {
 		return "", Attr{}, nil
 	}
 	end := make([]byte, min(growCheck, f.base.Size))
@@ -159,11 +175,7 @@ func (f *File) append(rest []byte, was, is Attr) error {
 	if f.grown.shown == nil {
 		f.grown.shown = new(f.attr)
 	}
-	if f.fill != nil {
-		have := f.fill.stop()
-		have.add(span{was.Size, is.Size})
-		f.fill = f.c.newContent(f, f.obj, is, have)
-	}
+	f.lengthenLocked(was, is)
 	f.base, f.attr, f.racy = is, is, true
 	f.same = prefix{base: is.Size}
 	f.seq++
@@ -173,6 +185,24 @@ func (f *File) append(rest []byte, was, is Attr) error {
 	}
 	f.c.tell(Notice{Ino: f.ino, From: max(was.Size, 1)})
 	return nil
+}
+
+// lengthenLocked says that what a version has more than another is here. If that
+// makes the file too large to be here as a whole then its beginning makes room for
+// it, as when it is read.
+func (f *File) lengthenLocked(was, is Attr) {
+	if f.fill == nil && (f.lent > 0 || f.c.disk.fits(is.Size)) {
+		return
+	}
+	have := wholeOf(was.Size)
+	if f.fill != nil {
+		have = f.fill.stop()
+	}
+	rest := span{was.Size, is.Size}
+	order := append(slices.Clone(have), rest)
+	have.add(rest)
+	f.fill = f.c.newContent(f, f.obj, is, have)
+	f.fill.order = order
 }
 
 // Shown says that nobody remembers the old end of a file that was extended: it
@@ -185,6 +215,33 @@ func (c *Cache) Shown(ino uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.grown.shown = nil
+}
+
+// anew has contents that were extended fetched again, as the next open does, for
+// who needs those of one version. If that cannot be they stay as they are.
+func (f *File) anew(ctx context.Context) {
+	path := f.extended()
+	if path == "" {
+		return
+	}
+	unlock, err := f.lock(ctx)
+	if err != nil {
+		return
+	}
+	defer unlock()
+	if err := f.current(ctx, path, syscall.O_RDONLY); err != nil {
+		f.c.log.Debug("a file that was extended cannot be fetched anew", "path", path, "err", err)
+	}
+}
+
+// extended is the path of a file whose contents were extended, and else "".
+func (f *File) extended() string {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if f.grown.from == nil {
+		return ""
+	}
+	return f.pathLocked()
 }
 
 // ungrowLocked says that the contents are about to be written to: they are based

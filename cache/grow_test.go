@@ -1,14 +1,17 @@
 package cache_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/scpfs/scpfs/cache"
+	"github.com/scpfs/scpfs/cache/cachetest"
 )
 
 // appendThere appends to a file of the host behind the cache's back.
@@ -82,6 +85,64 @@ func TestGrowingLargeFile(t *testing.T) {
 	w.waitFor("the new size", func() bool { return w.sizeOf("log", h) == int64(len(text)) })
 	if contents(h) != text {
 		t.Error("the contents are others")
+	}
+}
+
+// TestFileThatGrowsAsFastAsItComes: who follows it keeps nobody from the file, and
+// does not do so for ever.
+func TestFileThatGrowsAsFastAsItComes(t *testing.T) {
+	w := newWorld(t, noTimeouts)
+	w.put("log", "line\n")
+	h := w.openFile("log", os.O_RDONLY)
+	defer h.Release()
+	more := pattern(5 << 20)
+	w.appendThere("log", more)
+	var parts atomic.Int64
+	begun := make(chan struct{})
+	w.host.On(cachetest.Hook{Method: "FetchTail", Path: "log", Before: func(context.Context) error {
+		if parts.Add(1) == 2 {
+			close(begun)
+		}
+		if parts.Load() < 60 {
+			w.appendThere("log", more)
+		}
+		return nil
+	}})
+	w.sizeOf("log", h)
+	<-begun
+	g, err := w.Open(t.Context(), "log", h.Attr().Ino, os.O_RDONLY)
+	w.make(err)
+	defer g.Release()
+	if n := parts.Load(); n > 10 {
+		t.Errorf("the open waited until %d parts had come", n)
+	}
+	w.waitFor("the end of it", func() bool { return parts.Load() >= 16 })
+	time.Sleep(20 * time.Millisecond)
+	if n := parts.Load(); n > 16 {
+		t.Errorf("%d parts were fetched at once", n)
+	}
+}
+
+// TestFileThatGrowsBeyondTheCache: its beginning makes room for what is appended,
+// and can be read afterwards.
+func TestFileThatGrowsBeyondTheCache(t *testing.T) {
+	w := newWorld(t, noTimeouts, size(64<<20))
+	text := pattern(80 << 20)
+	w.put("log", text[:10])
+	h := w.openFile("log", os.O_RDONLY)
+	defer h.Release()
+	w.appendThere("log", text[10:])
+	w.waitFor("the new size", func() bool { return w.sizeOf("log", h) == int64(len(text)) })
+	if n := w.onDisk(); n > 40<<20 {
+		t.Errorf("%d bytes are on the disk", n)
+	}
+	w.fake.Reset()
+	if end := int64(len(text)) - 4096; w.readAt(h, end, 4096) != text[end:] {
+		t.Error("the end has other contents")
+	}
+	w.wantCalls("a read of the end", "")
+	if w.readAt(h, 0, 4096) != text[:4096] {
+		t.Error("the beginning has other contents")
 	}
 }
 

@@ -27,10 +27,17 @@ func (d *disk) share(size int64) int64 {
 	return max(room/2, leastShare)
 }
 
+// fits tells whether all of a file of a size may be here.
+func (d *disk) fits(size int64) bool { return size <= d.share(size) }
+
 // keepAll says that nothing is to be given up from now on, if a span is
-// everything; and that this is too much for the disk, if it is.
+// everything, or too much of it to be here together otherwise: its beginning would
+// be given up before the end is here. And it says that this is too much for the
+// disk, if it is.
 func (t *content) keepAll(s span) error {
-	if s != everything {
+	all := s == everything
+	s.End = min(s.End, t.attr.Size)
+	if !all && s.End-s.Off <= t.most/2 {
 		return nil
 	}
 	t.mu.Lock()
@@ -38,7 +45,11 @@ func (t *content) keepAll(s span) error {
 	if t.whole {
 		return nil
 	}
-	if err := t.c.disk.reserve(t.attr.Size - t.have.bytes()); err != nil {
+	var need int64
+	for _, gap := range t.have.missing(s) {
+		need += gap.End - gap.Off
+	}
+	if err := t.c.disk.reserve(need); err != nil {
 		return err
 	}
 	t.whole = true

@@ -135,13 +135,22 @@ func seekPlain(off int64, whence int, size int64) (int64, error) {
 	return off, nil
 }
 
-// CopyRange copies between two files here. If the whole of a file that the
-// host has as it is becomes the whole of another, Flush has the host copy it.
+// copyPart is the most that one call copies, in bytes: all of it has to be here
+// together, also of a file that is too large for that. See leastShare.
+const copyPart = 16 << 20
+
+// CopyRange copies between two files here, and tells how much: it may be less
+// than it was asked for. If the whole of a file that the host has as it is becomes
+// the whole of another, Flush has the host copy it.
 func (h *Handle) CopyRange(ctx context.Context, off int64, to *Handle, toOff, size int64) (int64, error) {
 	if h.f == to.f {
 		return to.copyWithin(ctx, off, toOff, size)
 	}
 	src, dst := h.f, to.f
+	size = min(size, copyPart)
+	if src.anew(ctx); ctx.Err() != nil {
+		return 0, interrupted(ctx)
+	}
 	for range fetches {
 		err := cmp.Or(src.present(ctx, span{off, off + size}), dst.present(ctx, everything))
 		if err != nil {
@@ -188,10 +197,18 @@ func copyLocked(src, dst *File, off, toOff, size int64, atEnd bool) (int64, erro
 	n, err := copyBytes(dst.obj.f, toOff, src.obj.f, off, size)
 	dst.attr.Size = max(dst.attr.Size, toOff+n)
 	dst.from = nil
-	if err == nil && !src.dirty && src.base.Ino != 0 && dst.attr.Size == toOff+n && (goesOn || off == 0 && toOff == 0) {
+	if err == nil && src.asThereLocked() && dst.attr.Size == toOff+n && (goesOn || off == 0 && toOff == 0) {
 		dst.from = &origin{src.pathLocked(), src.base, dst.seq}
 	}
 	return n, err
+}
+
+// asThereLocked tells whether the contents are for certain those of the version
+// base, as the host has them: nobody has written to them, by a mapping or
+// otherwise, and they are not what an extended file had before.
+func (f *File) asThereLocked() bool {
+	racy := f.racy || f.fill != nil && f.base.Mtime >= f.fill.settled
+	return f.base.Ino != 0 && !f.dirty && !racy && f.writers == 0 && f.grown.from == nil
 }
 
 // copyBytes copies between two files of the local disk, by reference where its

@@ -399,18 +399,34 @@ func (f *File) attrLocked() Attr {
 // may write after the last close) are sent by somebody nobody waits for. A
 // file that is clean goes into the books of the disk.
 func (f *File) release() {
-	f.mu.Lock()
-	f.refs--
-	send := f.refs == 0 && f.dirty && !f.queued && !f.stuck && len(f.paths) > 0
-	f.mu.Unlock()
-	if send {
-		f.c.wg.Go(func() {
-			if err := f.store(f.c.ctx); err != nil {
-				f.c.log.Warn("a file could not be stored; its contents are kept here", "path", f.path(), "err", err)
-			}
-			f.retire()
-		})
+	if f.releaseLast() {
+		f.c.wg.Go(f.sendLeft)
 		return
+	}
+	f.retire()
+}
+
+// releaseHere is release by a goroutine of the cache itself. Close waits for that
+// after it has waited for all that others have released.
+func (f *File) releaseHere() {
+	if f.releaseLast() {
+		f.sendLeft()
+		return
+	}
+	f.retire()
+}
+
+// releaseLast tells whether the last handle has left changes.
+func (f *File) releaseLast() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refs--
+	return f.refs == 0 && f.dirty && !f.queued && !f.stuck && len(f.paths) > 0
+}
+
+func (f *File) sendLeft() {
+	if err := f.store(f.c.ctx); err != nil {
+		f.c.log.Warn("a file could not be stored; its contents are kept here", "path", f.path(), "err", err)
 	}
 	f.retire()
 }

@@ -67,7 +67,7 @@ func (f *File) growLocked() {
 	f.grown.busy = true
 	f.refs++
 	f.c.loops.Go(func() {
-		defer f.release()
+		defer f.releaseHere()
 		if err := f.grow(f.c.ctx); err != nil {
 			f.c.log.Debug("a file that grows cannot be followed", "path", f.path(), "err", err)
 		}

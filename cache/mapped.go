@@ -94,7 +94,7 @@ func (f *File) outlive() {
 	if err := f.storeAgain(f.c.ctx); err != nil {
 		f.c.log.Warn("a file could not be stored; its contents are kept here", "path", f.path(), "err", err)
 	}
-	f.release()
+	f.releaseHere()
 }
 
 func (f *File) unwatch() {

@@ -26,7 +26,7 @@ func (c *Cache) retry() {
 func (c *Cache) retryAll() {
 	for _, f := range c.snapshot() {
 		if f.leftBehind() {
-			if err := f.storeAgain(c.ctx); err != nil {
+			if err := f.retry(c.ctx); err != nil {
 				c.log.Debug("a file still cannot be stored", "path", f.path(), "err", err)
 			}
 			f.retire()
@@ -40,10 +40,15 @@ func (f *File) storeAgain(ctx context.Context) error {
 	if f.c.apart() {
 		return f.storeLater(ctx)
 	}
+	return f.store(ctx)
+}
+
+// retry is storeAgain of a file that a program may have open.
+func (f *File) retry(ctx context.Context) error {
 	if queued, err := f.queueEnded(); queued || err != nil {
 		return err
 	}
-	return f.store(ctx)
+	return f.storeAgain(ctx)
 }
 
 // queueEnded has a file wait for the host as it was closed or synced, if it was: a

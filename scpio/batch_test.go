@@ -232,6 +232,35 @@ func cutBatch(t *testing.T, srv *scptest.Server, d scptest.Direction) {
 	}
 }
 
+// TestBatchOnHostThatDies: of a batch in the middle of which the host is killed
+// nothing is left once what has the names of the uploads without an answer is
+// removed, also if the first of them had one.
+func TestBatchOnHostThatDies(t *testing.T) {
+	srv := scptest.Start(t)
+	r, _ := through(t, srv, scptest.LinkOptions{}, scpio.Options{Shells: 1})
+	steps := make([]scpio.Step, 120)
+	for i := range steps {
+		steps[i] = storing(fmt.Sprint("f", i), "text", scpio.Attr{})
+		steps[i].Upload.Temp = fmt.Sprint(".scpfs-of-this-test-", i)
+	}
+	var left []string
+	_ = r.Batch(t.Context(), steps, func(i int, _ scpio.Attr, err error) {
+		if i == 0 {
+			srv.Stop()
+		}
+		if err != nil {
+			left = append(left, steps[i].Upload.Temp)
+		}
+	})
+	srv.Restart()
+	for _, temp := range left {
+		check(t, r.Discard(t.Context(), temp))
+	}
+	if names := r.names(t); strings.Contains(names, ".scpfs") {
+		t.Errorf("%d uploads had no answer; left are %s", len(left), names)
+	}
+}
+
 // scpInstead makes a host whose scp is a script that may run $scp, and that lacks
 // programs.
 func scpInstead(t *testing.T, script string, lacks ...string) scptest.Option {

@@ -160,18 +160,22 @@ func (s *batchSender) sendStream(i, n int) {
 	var stream bytes.Buffer
 	errs := make([]error, n)
 	files := 0
+	// The directory that they come through has the name of the last: it is that one's
+	// answer that it outlives, so that who does not get that removes it.
+	var last Step
 	for j := range n {
 		if errs[j] = s.b.add(&stream, s.b.steps[i+j], numbered(files)); errs[j] == nil {
 			files++
+			last = s.b.steps[i+j]
 		}
 	}
-	c, first := s.b.c, s.b.steps[i]
+	c := s.b.c
 	if files > 0 {
 		if !wait(s, s.streams, struct{}{}) {
 			return
 		}
 		stream.WriteString("E\n")
-		dir := tempName(first.Path, first.Upload) + restSuffix
+		dir := tempName(last.Path, last.Upload) + restSuffix
 		// Of a stream that is refused nothing is done: step i is not begun.
 		s.write(expected{step: i - 1, stream: n}, fmt.Sprintf("many %s %d %d", c.arg(dir), files-1, stream.Len()), stream.Bytes())
 	}

@@ -12,8 +12,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -24,7 +26,19 @@ func TestMain(m *testing.M) {
 	if play := roles[os.Getenv(roleVariable)]; play != nil {
 		os.Exit(play(os.Args[1:]))
 	}
+	heedSignals()
 	os.Exit(buildAndRun(m))
+}
+
+// heedSignals has the programs that are started heed signals that nohup(1), or a
+// shell that has put us in the background, lets us ignore: what is caught here is
+// not ignored there.
+func heedSignals() {
+	for _, s := range []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
 }
 
 // buildAndRun builds the program with the race detector, whose reports the

@@ -58,27 +58,58 @@ func (c *Cache) sendSome(ctx context.Context, all []*change) (int, error) {
 	for i, p := range parts {
 		steps[i], p.ch.asked = p.step, now
 	}
-	var disputed []*change
+	var disputed *change
+	var held []answered
 	var left error // why a part waits for another batch
 	c.stage(steps)
 	err = c.remote.Batch(ctx, steps, func(i int, a Attr, err error) {
 		if untold(err) {
 			left = err
 		}
-		if c.sent(ctx, parts[i], a, err) {
-			disputed = append(disputed, parts[i].ch)
+		if disputed != nil {
+			held = append(held, answered{parts[i], a, err})
+		} else if c.sent(ctx, parts[i], a, err) {
+			disputed = parts[i].ch
 		}
 	})
 	c.unstage(steps)
-	if err = cmp.Or(err, left); untold(err) {
+	if err = cmp.Or(err, left); !untold(err) {
+		err = c.settleDisputes(ctx, disputed, &held)
+	}
+	for _, h := range held {
+		c.sent(ctx, h.part, h.attr, h.err)
+	}
+	if err != nil {
 		return 0, err
 	}
-	for _, ch := range disputed {
-		if err := c.sendOne(ctx, ch); err != nil {
-			return 0, err
+	return len(parts), nil
+}
+
+// answered is what the host said to a part.
+type answered struct {
+	part
+	attr Attr
+	err  error
+}
+
+// settleDisputes looks at a disputed change with the host, and then takes in what it
+// said to those after it, in their turn: a file in a directory that is not there, as
+// far as is known, is not there either. It leaves what it did not get to.
+func (c *Cache) settleDisputes(ctx context.Context, disputed *change, held *[]answered) error {
+	for disputed != nil {
+		if err := c.sendOne(ctx, disputed); err != nil {
+			return err
+		}
+		disputed = nil
+		for disputed == nil && len(*held) > 0 {
+			h := (*held)[0]
+			*held = (*held)[1:]
+			if c.sent(ctx, h.part, h.attr, h.err) {
+				disputed = h.ch
+			}
 		}
 	}
-	return len(parts), nil
+	return nil
 }
 
 // stage prepares for the directories that uploads come through: who asks the

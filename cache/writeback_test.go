@@ -308,6 +308,29 @@ func TestOneStoreWaits(t *testing.T) {
 	w.wantThere("f", "second")
 }
 
+// TestFileBelowWhatIsDisputed: a file that was stored in a directory of which it is
+// still to be found out whether the host has it is there all the time.
+func TestFileBelowWhatIsDisputed(t *testing.T) {
+	w := newWorld(t, writeBack)
+	w.unanswered("Mkdir")
+	_, err := w.Mkdir(context.Background(), "d", 0o755)
+	w.make(err)
+	w.eventually("the host is known to be away", w.IsAway)
+	w.save("d/f", "text")
+	w.host.Clear()
+	w.host.On(cachetest.Hook{Method: "Mkdir", Path: "d", Times: 1}) // in the batch
+	looked, release := w.host.Block("Mkdir", "d")
+	defer release()
+	w.make(w.Online(context.Background()))
+	<-looked
+	w.lookup("d/f")
+	w.want("d/f", "text")
+	release()
+	w.sent()
+	w.make(w.Rename(context.Background(), "d/f", "d/g", 0))
+	w.wantNames("d", "g")
+}
+
 // TestPartOfBatchUnanswered: a batch of which a part was not answered is tried again
 // after a while, and not at once for ever.
 func TestPartOfBatchUnanswered(t *testing.T) {

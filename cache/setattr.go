@@ -17,8 +17,11 @@ func (c *Cache) Setattr(ctx context.Context, path string, ino uint64, ch Change)
 			return f.seen(), nil
 		}
 	}
-	if f == nil || !f.opened() {
+	if f == nil || !f.opened() || c.apart() {
 		if a, done, err := c.setLater(ctx, path, ch); done || err != nil {
+			if done && f != nil {
+				f.wear(a)
+			}
 			return a, err
 		}
 	}
@@ -221,8 +224,11 @@ func (f *File) resetLocked(a Attr, ch Change) {
 }
 
 // Truncate sets the size of a file. Nothing is fetched for it if nobody has
-// the file open.
+// the file open and the host is there to do it.
 func (c *Cache) Truncate(ctx context.Context, path string, ino uint64, size int64) (Attr, error) {
+	if c.apart() {
+		return c.truncateOpen(ctx, path, ino, size)
+	}
 	if err := c.backlog.settle(ctx, path); err != nil {
 		return Attr{}, err
 	}

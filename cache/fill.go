@@ -71,7 +71,7 @@ func (f *File) haltLocked() ranges {
 		return wholeOf(f.base.Size)
 	}
 	have := f.fill.stop()
-	f.racy = f.racy || f.base.Mtime >= f.fill.settled
+	f.racy = f.racyLocked()
 	f.fill = nil
 	return have
 }

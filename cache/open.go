@@ -198,8 +198,7 @@ func (f *File) entry(ctx context.Context, path string) (Entry, error) {
 func (f *File) has(a Attr) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	racy := f.racy || f.fill != nil && f.base.Mtime >= f.fill.settled
-	if f.dirty || f.obj != nil && sameVersion(f.base, a) && !racy {
+	if f.dirty || f.obj != nil && sameVersion(f.base, a) && !f.racyLocked() {
 		return true // dirty: somebody has written to it just now
 	}
 	o, have, ok := f.c.disk.take(a)
@@ -208,6 +207,12 @@ func (f *File) has(a Attr) bool {
 	}
 	f.c.ahead.count(0, f.c.disk.claim(o.name))
 	return f.adoptLocked(o, a, have, false) == nil
+}
+
+// racyLocked tells whether the file could have changed on the host, while its
+// contents were fetched, without getting another version.
+func (f *File) racyLocked() bool {
+	return f.racy || f.fill != nil && f.base.Mtime >= f.fill.settled
 }
 
 // adopt makes an object the contents of a version, unless somebody has

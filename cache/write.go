@@ -207,8 +207,7 @@ func copyLocked(src, dst *File, off, toOff, size int64, atEnd bool) (int64, erro
 // base, as the host has them: nobody has written to them, by a mapping or
 // otherwise, and they are not what an extended file had before.
 func (f *File) asThereLocked() bool {
-	racy := f.racy || f.fill != nil && f.base.Mtime >= f.fill.settled
-	return f.base.Ino != 0 && !f.dirty && !racy && f.writers == 0 && f.grown.from == nil
+	return f.base.Ino != 0 && !f.dirty && !f.racyLocked() && f.writers == 0 && f.grown.from == nil
 }
 
 // copyBytes copies between two files of the local disk, by reference where its

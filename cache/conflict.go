@@ -45,6 +45,8 @@ func (f *File) conflict(ctx context.Context, path string, u Upload) error {
 	}
 	if isGone(err) {
 		f.c.tree.forget(path)
+	} else if f.c.o.Conflict == KeepBoth {
+		f.c.conflicts.untoldOf(path)
 	}
 	f.c.changed(path)
 	f.c.tree.expire(path)

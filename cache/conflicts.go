@@ -30,8 +30,9 @@ type Conflict struct {
 type conflictList struct {
 	d *disk
 
-	mu  sync.Mutex // guards the field below
-	all []Conflict
+	mu     sync.Mutex // guards the fields below
+	all    []Conflict
+	untold map[string]bool // files of which nobody knows that they are in conflict, see untold.go
 }
 
 // maxConflicts bounds the list: the oldest are forgotten first, the copies
@@ -53,7 +54,7 @@ type savedConflict struct {
 // openConflicts reads the list that earlier mounts have left. One that is
 // damaged is set aside.
 func openConflicts(d *disk, base string) *conflictList {
-	l := &conflictList{d: d}
+	l := &conflictList{d: d, untold: map[string]bool{}}
 	l.all = l.read(d)
 	l.adopt(base)
 	return l
@@ -206,6 +207,7 @@ func (l *conflictList) moved(from, to string) {
 			}
 		}
 		l.all = slices.DeleteFunc(l.all, func(c Conflict) bool { return c.Copy == c.Path })
+		l.untoldMovedLocked(from, to)
 	})
 }
 

@@ -140,6 +140,9 @@ func (c *Cache) unlinkLater(ctx context.Context, path string) (bool, error) {
 	}
 	defer leave()
 	defer unlock()
+	if err := c.unaware(ctx, "remove", path); err != nil {
+		return false, err
+	}
 	if f := c.openAt(path); f != nil {
 		if base := f.baseAttr(); base.Ino != 0 {
 			return c.unlinkOpenLater(ctx, f, path, base)
@@ -201,6 +204,9 @@ func (c *Cache) renameLater(ctx context.Context, from, to string, flags uint32) 
 	}
 	defer leave()
 	defer unlock()
+	if c.conflicts.isUntold(to) {
+		return false, nil
+	}
 	src, dst := c.openAt(from), c.openAt(to)
 	if c.apart() && (src == nil || src.baseAttr().Ino != 0) {
 		return c.moveLater(ctx, from, to, flags)

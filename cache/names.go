@@ -358,6 +358,9 @@ func (c *Cache) Unlink(ctx context.Context, path string) error {
 		return err
 	}
 	defer unlock()
+	if err := c.unaware(ctx, "remove", path); err != nil {
+		return err
+	}
 	if f := c.openAt(path); f != nil {
 		err = c.unlinkOpen(ctx, f, path)
 	} else {

@@ -95,9 +95,15 @@ func (f *File) openInTurn(ctx context.Context, path string, flags int) error {
 	if err := f.confirm(ctx, path); err != nil {
 		return err
 	}
+	if flags&syscall.O_TRUNC != 0 {
+		if err := f.c.unaware(ctx, "open", path); err != nil {
+			return err
+		}
+	}
 	if err := f.current(ctx, path, flags); err != nil {
 		return err
 	}
+	f.c.conflicts.seen(path)
 	if flags&syscall.O_TRUNC != 0 {
 		return f.truncate(ctx, 0)
 	}

@@ -40,6 +40,12 @@ func (c *Cache) Rename(ctx context.Context, from, to string, flags uint32) error
 		return err
 	}
 	defer unlock()
+	if flags == 0 {
+		if err := c.unaware(ctx, "rename", to); err != nil {
+			c.setBeside(ctx, from, to) // the program may remove it now
+			return err
+		}
+	}
 	return c.rename(ctx, from, to, flags)
 }
 

@@ -255,6 +255,9 @@ func (f *File) truncateClosed(ctx context.Context, path string, size int64) (a A
 	if f.opened() {
 		return Attr{}, false, nil
 	}
+	if err := f.c.unaware(ctx, "truncate", path); err != nil {
+		return Attr{}, false, err
+	}
 	a, err = f.c.truncate(ctx, path, size)
 	return a, true, err
 }

@@ -23,12 +23,7 @@ import (
 // on a host that goes silent in the middle of anything and may come back. The
 // number of a story repeats it, but for what happens at the same time.
 func TestKilledAtRandom(t *testing.T) {
-	first, count := uint64(0), uint64(60)
-	if s := os.Getenv("SCPFS_STORIES"); s != "" {
-		if _, err := fmt.Sscanf(s, "%d+%d", &first, &count); err != nil {
-			t.Fatalf("SCPFS_STORIES=%q is not FIRST+COUNT", s)
-		}
-	}
+	first, count := stories(t, "SCPFS_STORIES", 60)
 	for n := first; n < first+count && !t.Failed(); n++ {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			for lines, more := 0, true; more && !t.Failed(); lines++ {
@@ -36,6 +31,18 @@ func TestKilledAtRandom(t *testing.T) {
 			}
 		})
 	}
+}
+
+// stories is which of them are told: some, or what a variable says, as FIRST+COUNT.
+func stories(t *testing.T, variable string, some uint64) (first, count uint64) {
+	s := os.Getenv(variable)
+	if s == "" {
+		return 0, some
+	}
+	if _, err := fmt.Sscanf(s, "%d+%d", &first, &count); err != nil {
+		t.Fatalf("%s=%q is not FIRST+COUNT", variable, s)
+	}
+	return first, count
 }
 
 // story is what has happened so far, and what the host may have in the end.

@@ -32,6 +32,8 @@ type world struct {
 	dir  string            // the host's
 	o    cache.Options
 	said *journal
+
+	onOpen func() // is called with host before a cache is opened; or nil
 }
 
 // journal is what was logged.
@@ -97,6 +99,9 @@ func (w *world) open() {
 	w.t.Helper()
 	w.fake = cachetest.NewDir(w.dir)
 	w.host = cachetest.NewFaulty(w.fake)
+	if w.onOpen != nil {
+		w.onOpen()
+	}
 	c, err := cache.Open(context.Background(), w.host, w.o)
 	if err != nil {
 		w.t.Fatal(err)

@@ -244,9 +244,18 @@ func (h *Handle) Flush(ctx context.Context) error {
 	case !h.write:
 		return nil
 	case h.f.c.later():
-		return h.f.storeLater(ctx)
+		return h.told(h.f.storeLater(ctx))
 	}
 	return h.Fsync(ctx)
+}
+
+// told is an error that a program gets: it may be the first that anybody hears of
+// a conflict.
+func (h *Handle) told(err error) error {
+	if errors.Is(err, syscall.ESTALE) {
+		h.f.c.conflicts.told(h.f.path())
+	}
+	return err
 }
 
 // FlushLater tells whether a flush can do without the host, as another will
@@ -281,14 +290,14 @@ func (f *File) voidLocked() bool {
 func (h *Handle) Fsync(ctx context.Context) error {
 	switch {
 	case h.f.c.Offline():
-		return h.f.storeLater(ctx)
+		return h.told(h.f.storeLater(ctx))
 	case h.f.c.o.WriteBack, h.f.isQueued():
-		return h.f.storeNow(ctx)
+		return h.told(h.f.storeNow(ctx))
 	}
 	if err := h.f.notice(); err != nil {
 		return err
 	}
-	return h.f.store(ctx)
+	return h.told(h.f.store(ctx))
 }
 
 // Release ends the handle.

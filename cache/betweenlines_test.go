@@ -192,13 +192,24 @@ func (w *world) snapshot() string {
 	w.t.Helper()
 	dir := filepath.Join(memory(w.t), "killed")
 	for {
+		before := w.logText()
 		err := os.CopyFS(dir, os.DirFS(w.o.Dir))
 		if !errors.Is(err, os.ErrNotExist) {
 			w.make(err)
-			return dir
+			if w.logText() == before {
+				return dir
+			}
 		}
-		w.make(os.RemoveAll(dir)) // something has gone since
+		w.make(os.RemoveAll(dir)) // something has changed since
 	}
+}
+
+// logText is what is in the log.
+func (w *world) logText() string {
+	w.t.Helper()
+	b, err := os.ReadFile(filepath.Join(w.o.Dir, "0", "changes"))
+	w.make(err)
+	return string(b)
 }
 
 // copyObjects copies the contents that are here to another cache, in which those

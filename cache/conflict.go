@@ -110,6 +110,26 @@ func (f *File) detach() {
 	f.c.ino.gone(f.ino)
 }
 
+// become gives a file another name for all that it has, at once: what has none, and
+// is not open, is nobody's. It reports whether the name is free.
+func (f *File) become(name string) bool {
+	c := f.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	dir, base := split(name)
+	if c.live[dir][base] != nil {
+		return false
+	}
+	for _, p := range f.names() {
+		dir, base := split(p)
+		c.removeLiveLocked(dir, base)
+		f.removePath(p)
+	}
+	c.addPathLocked(f, name)
+	c.ino.gone(f.ino)
+	return true
+}
+
 // overrule stores ours in the place of whatever the host has.
 func (f *File) overrule(ctx context.Context, path string) error {
 	now, err := f.c.remote.Stat(ctx, path)
@@ -146,8 +166,9 @@ func (f *File) storeAs(ctx context.Context, path, why string) (name string, err 
 	f.mu.Unlock()
 	for try := 0; ; try++ {
 		name = copyName(path, why, c.o.Hostname, try)
-		f.detach()
-		f.addPath(name)
+		if !f.become(name) {
+			continue
+		}
 		f.renote()
 		f.sendAll()
 		u, _, seq, err := f.upload()

@@ -183,7 +183,7 @@ func (c *Cache) lockPaths(ctx context.Context, from, to string) (leave, unlock f
 	if err != nil {
 		return nil, nil, err
 	}
-	unlock, err = c.lockNames(ctx, from, to)
+	_, unlock, err = c.lockNames(ctx, from, to)
 	if err != nil {
 		leave()
 		return nil, nil, err
@@ -204,7 +204,7 @@ func (c *Cache) renameLater(ctx context.Context, from, to string, flags uint32) 
 	}
 	defer leave()
 	defer unlock()
-	if c.conflicts.isUntold(to) {
+	if c.conflicts.isUntold(from) || c.conflicts.isUntold(to) {
 		return false, nil
 	}
 	src, dst := c.openAt(from), c.openAt(to)

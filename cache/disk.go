@@ -26,13 +26,15 @@ type disk struct {
 	size    int64 // budget in bytes
 	free    int64 // bytes of the disk to leave free
 
-	mu    sync.Mutex // guards the fields below
-	lru   *simplelru.LRU[fileID, stored]
-	bytes int64
-	ahead map[string]int64 // objects that nobody has asked for yet, and their sizes
-	index *os.File         // appended to; see index.go
-	lines int              // in index
-	since int              // lines in index when it was written anew
+	mu  sync.Mutex // guards the fields below
+	lru *simplelru.LRU[fileID, stored]
+
+	displaced *simplelru.LRU[version, struct{}] // see displaceLocked
+	bytes     int64
+	ahead     map[string]int64 // objects that nobody has asked for yet, and their sizes
+	index     *os.File         // appended to; see index.go
+	lines     int              // in index
+	since     int              // lines in index when it was written anew
 }
 
 // stored is an object that holds contents of a version.
@@ -103,6 +105,7 @@ func lockDisk(dir string, log *slog.Logger) (*disk, error) {
 	}
 	d := &disk{dir: dir, lock: lock, log: log, ahead: map[string]int64{}}
 	d.lru, _ = simplelru.NewLRU[fileID, stored](1<<31-1, nil)
+	d.displaced, _ = simplelru.NewLRU[version, struct{}](maxDisplaced, nil)
 	if d.root, err = os.OpenRoot(dir); err == nil {
 		d.changes = newJournal(d.root, log)
 		d.objects, err = d.root.OpenRoot("objects")
@@ -191,6 +194,7 @@ func (d *disk) keep(o *object, a Attr, racy bool, have ranges) {
 	have = have[:min(len(have), maxSpans)]
 	d.mu.Lock()
 	if old, ok := d.lru.Peek(idOf(a)); ok {
+		d.displaceLocked(old, a)
 		d.forgetLocked(idOf(a), old)
 		defer d.removeFile(old.name)
 	}

@@ -28,8 +28,8 @@ func (c *Cache) shown(path string) *Attr {
 		}
 		return nil
 	}
-	if k == known && isRegular(a) && c.disk.read(a) {
-		return &a
+	if k == known && isRegular(a) {
+		return c.disk.read(a)
 	}
 	return nil
 }
@@ -41,14 +41,46 @@ func (f *File) basis() (Attr, bool) {
 	return f.base, f.dirty
 }
 
-// read tells whether contents of a version are here because somebody asked for
-// them.
-func (d *disk) read(a Attr) bool {
+// read is the version of a file whose contents are here, or were until the host gave
+// its inode to another, because somebody asked for them: the one that is known, or a
+// newer one, as not every answer is taken in when names change meanwhile. Nil: none is.
+func (d *disk) read(a Attr) *Attr {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s, ok := d.lru.Peek(idOf(a))
+	switch {
+	case ok && d.wasReadLocked(s) && (sameVersion(s.attr, a) || s.attr.Ctime > a.Ctime):
+		return &s.attr
+	case d.displaced.Contains(versionOf(a)):
+		return &a
+	}
+	return nil
+}
+
+func (d *disk) wasReadLocked(s stored) bool {
 	_, ahead := d.ahead[s.name]
-	return ok && sameVersion(s.attr, a) && !ahead
+	return !ahead
+}
+
+// version is what sameContents compares.
+type version struct {
+	id          fileID
+	size, mtime int64
+}
+
+func versionOf(a Attr) version { return version{idOf(a), a.Size, a.Mtime} }
+
+// maxDisplaced bounds the versions that are remembered after others have taken
+// their place.
+const maxDisplaced = 1000
+
+// displaceLocked remembers a version whose place in the books another takes: a host
+// gives the inode of a file that somebody has replaced to the next one that is made,
+// such as the upload of a save that is to replace it once more.
+func (d *disk) displaceLocked(old stored, by Attr) {
+	if d.wasReadLocked(old) && !sameContents(old.attr, by) {
+		d.displaced.Add(versionOf(old.attr), struct{}{})
+	}
 }
 
 // overShown is shown for what a rename replaces: that there was nothing is
@@ -95,8 +127,11 @@ func (c *Cache) ours(path string, now Attr) bool {
 }
 
 // renameThere renames on the host.
-func (c *Cache) renameThere(ctx context.Context, from, to string, flags uint32) (Attr, error) {
+func (c *Cache) renameThere(ctx context.Context, from, to string, flags uint32, vacant bool) (Attr, error) {
 	old, over := c.shown(from), c.overShown(to)
+	if over == nil && vacant {
+		over = &Attr{}
+	}
 	if f := c.openAt(from); f != nil && f.unsent() {
 		old = nil // what it is based on goes along, and is looked at by its store
 	}
@@ -143,7 +178,7 @@ func (c *Cache) renameOverForeign(ctx context.Context, from, to string, over *At
 func (c *Cache) setBeside(ctx context.Context, from, to string) {
 	for try := range 100 {
 		name := copyName(to, "conflict", c.o.Hostname, try)
-		err := c.rename(ctx, from, name, NoReplace)
+		err := c.rename(ctx, from, name, NoReplace, false)
 		if errors.Is(err, syscall.EEXIST) {
 			continue
 		}

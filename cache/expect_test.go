@@ -91,6 +91,39 @@ func TestUnlinkOfWhatIsGone(t *testing.T) {
 	wantErr(t, "unlink", w.Unlink(t.Context(), "f"), syscall.ENOENT)
 }
 
+// TestInodeOfWhatWasReplaced: somebody else replaces a file that was read here, and the
+// host gives its inode to the very file that is to replace it from here.
+func TestInodeOfWhatWasReplaced(t *testing.T) {
+	for range 20 { // not all file systems do it each time
+		w := newWorld(t)
+		w.put("f", "old")
+		w.put("f.theirs", "theirs")
+		w.entries("")
+		w.want("f", "old")
+		was := w.lstat("f").Ino
+		w.make(os.Rename(w.path("f.theirs"), w.path("f")))
+		w.save("new", "ours")
+		reused := w.lstat("new").Ino == was
+		wantErr(t, "rename", w.Rename(t.Context(), "new", "f", 0), syscall.EBUSY)
+		w.wantThere("f", "theirs")
+		w.close()
+		if reused || t.Failed() {
+			return
+		}
+	}
+	t.Error("no inode was given again")
+}
+
+// TestUnlinkOfWhatHasCome: nobody here can mean a file of a name that is believed not
+// to exist, such as that of a conflict which was resolved by a copy just now.
+func TestUnlinkOfWhatHasCome(t *testing.T) {
+	w := newWorld(t)
+	w.entries("")
+	w.put("f", "theirs")
+	wantErr(t, "unlink", w.Unlink(t.Context(), "f"), syscall.ENOENT)
+	w.wantThere("f", "theirs")
+}
+
 // TestRenameOverWhatChanged: a save by renaming is a change of what was read
 // before, and the host's version stays.
 func TestRenameOverWhatChanged(t *testing.T) {

@@ -353,7 +353,7 @@ func (c *Cache) Unlink(ctx context.Context, path string) error {
 		return err
 	}
 	defer leave()
-	unlock, err := c.lockNames(ctx, path, path)
+	_, unlock, err := c.lockNames(ctx, path, path)
 	if err != nil {
 		return err
 	}
@@ -374,6 +374,11 @@ func (c *Cache) Unlink(ctx context.Context, path string) error {
 
 func (c *Cache) unlinkClosed(ctx context.Context, path string) error {
 	a, k := c.tree.last(path)
+	if k == absent { // what was there has another name by now, perhaps; what has come since is not meant
+		if _, err := c.entry(ctx, path); err != nil {
+			return err
+		}
+	}
 	stay := c.leave(a, k)
 	if err := c.removeThere(ctx, path); err != nil {
 		stay()

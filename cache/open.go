@@ -296,6 +296,9 @@ func (f *File) fetch(ctx context.Context, a Attr) error {
 			return f.fetched(o, got, racy, idOf(a))
 		}
 		if !errors.Is(err, errAgain) && f.path() == path {
+			if isGone(err) {
+				return f.c.failed(err, path)
+			}
 			return err
 		}
 	}

@@ -35,36 +35,42 @@ func (c *Cache) Rename(ctx context.Context, from, to string, flags uint32) error
 	if isDir(was.Attr) && flags&Exchange == 0 && from != to && c.hasOurs(to) {
 		return syscall.ENOTEMPTY
 	}
-	unlock, err := c.lockNames(ctx, from, to)
+	vacant, unlock, err := c.lockNames(ctx, from, to)
 	if err != nil {
 		return err
 	}
 	defer unlock()
+	if err := c.unaware(ctx, "rename", from); err != nil {
+		return err
+	}
 	if flags == 0 {
 		if err := c.unaware(ctx, "rename", to); err != nil {
 			c.setBeside(ctx, from, to) // the program may remove it now
 			return err
 		}
 	}
-	return c.rename(ctx, from, to, flags)
+	return c.rename(ctx, from, to, flags, vacant)
 }
 
 // lockNames locks the files that have two names, whichever they are once they
 // are locked. Those that are not open are locked too: who opens one meanwhile
-// would take our change for a foreign one.
-func (c *Cache) lockNames(ctx context.Context, from, to string) (func(), error) {
+// would take our change for a foreign one. It reports whether the host has said just
+// now that it does not have the second.
+func (c *Cache) lockNames(ctx context.Context, from, to string) (vacant bool, unlock func(), err error) {
+	stamp := c.tree.stamp()
 	c.identify(ctx, from)
-	c.identify(ctx, to)
+	vacant = c.identify(ctx, to)
 	for {
 		a, b := c.holdAt(from), c.holdAt(to)
 		unlock, err := lockAll(ctx, a, b)
 		if err != nil {
 			letGo(a, b)
-			return nil, err
+			return false, nil, err
 		}
 		done := func() { unlock(); letGo(a, b) }
 		if c.owns(a, from) && c.owns(b, to) {
-			return done, nil
+			dir, name := split(to)
+			return vacant && !c.tree.changed(dir, name, stamp), done, nil
 		}
 		done()
 	}
@@ -73,11 +79,14 @@ func (c *Cache) lockNames(ctx context.Context, from, to string) (func(), error) 
 // identify asks the host which file has a name if that was forgotten, as after
 // a change that failed. What it says to a change of the name itself is soon
 // heard anyway. Where names that do not exist are not remembered, every new
-// one would be asked about.
-func (c *Cache) identify(ctx context.Context, path string) {
+// one would be asked about. It reports whether the host has said that there is no
+// such name.
+func (c *Cache) identify(ctx context.Context, path string) (gone bool) {
 	if _, k := c.tree.last(path); k == unknown && c.o.Timeouts.Dir > 0 && c.liveAt(path) == nil {
-		_, _ = c.stat(ctx, path)
+		_, err := c.stat(ctx, path)
+		return isGone(err)
 	}
+	return false
 }
 
 // lockAll locks files in the order of their numbers; some may be nil.
@@ -100,8 +109,10 @@ func lockAll(ctx context.Context, a, b *File) (func(), error) {
 	return func() { unlockB(); unlockA() }, nil
 }
 
-func (c *Cache) rename(ctx context.Context, from, to string, flags uint32) error {
-	return c.renameBy(ctx, from, to, flags, func() (Attr, error) { return c.renameThere(ctx, from, to, flags) })
+// rename renames what has a name to another, of which the host has said, perhaps, that
+// it does not have it.
+func (c *Cache) rename(ctx context.Context, from, to string, flags uint32, vacant bool) error {
+	return c.renameBy(ctx, from, to, flags, func() (Attr, error) { return c.renameThere(ctx, from, to, flags, vacant) })
 }
 
 // renameBy is rename with what renames on the host, unless it is an exchange.

@@ -95,7 +95,7 @@ func (c *Cache) promote(ctx context.Context, x Conflict) error {
 		return err
 	}
 	defer leave()
-	unlock, err := c.lockNames(ctx, x.Copy, x.Path)
+	_, unlock, err := c.lockNames(ctx, x.Copy, x.Path)
 	if err != nil {
 		return err
 	}

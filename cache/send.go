@@ -42,16 +42,24 @@ func (c *Cache) drain() {
 
 // sendOne tells the host of one change. The caller shares the names.
 func (c *Cache) sendOne(ctx context.Context, ch *change) error {
-	if ch.kind == storing {
-		return c.sendFile(ctx, ch)
+	f := ch.file
+	if ch.kind != storing {
+		f = c.holdAt(ch.now()) // it may be opened meanwhile
+		defer letGo(f)
 	}
-	f := c.holdAt(ch.now()) // it may be opened meanwhile
 	unlock, err := lockAll(ctx, f, nil)
-	defer letGo(f)
 	if err != nil {
 		return err
 	}
 	defer unlock()
+	return c.sendLocked(ctx, ch)
+}
+
+// sendLocked is sendOne for who has locked the file.
+func (c *Cache) sendLocked(ctx context.Context, ch *change) error {
+	if ch.kind == storing {
+		return c.sendFile(ctx, ch)
+	}
 	ch.asked = time.Now()
 	a, err := c.perform(ctx, ch)
 	if untold(err) {
@@ -170,19 +178,14 @@ func (c *Cache) performed(ctx context.Context, ch *change, a Attr, err error) {
 }
 
 // sendFile stores a file of the backlog. If it was written to meanwhile it is
-// in the backlog anew.
+// in the backlog anew. The file is locked.
 func (c *Cache) sendFile(ctx context.Context, ch *change) error {
-	unlock, err := ch.file.lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer unlock()
 	if !ch.file.isQueued() || !c.backlog.waits(ch) {
 		c.finish(ch) // somebody else has stored it, or it got another name, and its turn is later
 		return nil
 	}
 	c.backlog.begin(ch)
-	err = ch.file.storeLocked(ctx)
+	err := ch.file.storeLocked(ctx)
 	c.backlog.end(ch)
 	if untold(err) {
 		return err

@@ -58,7 +58,7 @@ func (c *Cache) sendSome(ctx context.Context, all []*change) (int, error) {
 	for i, p := range parts {
 		steps[i], p.ch.asked = p.step, now
 	}
-	var disputed *change
+	var disputed *part
 	var held []answered
 	var left error // why a part waits for another batch
 	c.stage(steps)
@@ -69,15 +69,20 @@ func (c *Cache) sendSome(ctx context.Context, all []*change) (int, error) {
 		if disputed != nil {
 			held = append(held, answered{parts[i], a, err})
 		} else if c.sent(ctx, parts[i], a, err) {
-			disputed = parts[i].ch
+			disputed = &parts[i]
 		}
 	})
 	c.unstage(steps)
 	if err = cmp.Or(err, left); !untold(err) {
-		err = c.settleDisputes(ctx, disputed, &held)
+		disputed, held, err = c.settleDisputes(ctx, disputed, held)
+	}
+	if disputed != nil {
+		disputed.unlock()
 	}
 	for _, h := range held {
-		c.sent(ctx, h.part, h.attr, h.err)
+		if c.sent(ctx, h.part, h.attr, h.err) {
+			h.unlock()
+		}
 	}
 	if err != nil {
 		return 0, err
@@ -94,22 +99,24 @@ type answered struct {
 
 // settleDisputes looks at a disputed change with the host, and then takes in what it
 // said to those after it, in their turn: a file in a directory that is not there, as
-// far as is known, is not there either. It leaves what it did not get to.
-func (c *Cache) settleDisputes(ctx context.Context, disputed *change, held *[]answered) error {
+// far as is known, is not there either. All of them stay locked until then: who
+// waits for one may have another. It returns what it did not get to.
+func (c *Cache) settleDisputes(ctx context.Context, disputed *part, held []answered) (*part, []answered, error) {
 	for disputed != nil {
-		if err := c.sendOne(ctx, disputed); err != nil {
-			return err
+		if err := c.sendLocked(ctx, disputed.ch); err != nil {
+			return disputed, held, err
 		}
+		disputed.unlock()
 		disputed = nil
-		for disputed == nil && len(*held) > 0 {
-			h := (*held)[0]
-			*held = (*held)[1:]
+		for disputed == nil && len(held) > 0 {
+			h := held[0]
+			held = held[1:]
 			if c.sent(ctx, h.part, h.attr, h.err) {
-				disputed = h.ch
+				disputed = &h.part
 			}
 		}
 	}
-	return nil
+	return nil, nil, nil
 }
 
 // stage prepares for the directories that uploads come through: who asks the
@@ -241,14 +248,19 @@ func (c *Cache) giveUp(p part) {
 	p.unlock()
 }
 
-// sent takes in what became of a part. It reports whether that is to be looked
-// at with the host, which cannot be asked before the batch has ended.
+// sent takes in what became of a part, and unlocks it. Unless it reports that the
+// part is to be looked at with the host, which cannot be asked before the batch has
+// ended.
 func (c *Cache) sent(ctx context.Context, p part, a Attr, err error) (disputed bool) {
 	if errors.Is(err, syscall.ECANCELED) {
 		c.giveUp(p)
 		return false
 	}
-	defer p.unlock()
+	defer func() {
+		if !disputed {
+			p.unlock()
+		}
+	}()
 	if p.ch.kind != storing {
 		if err != nil {
 			return !untold(err)

@@ -274,7 +274,7 @@ func (c *Cache) truncate(ctx context.Context, path string, size int64) (Attr, er
 	a, err := c.remote.Truncate(ctx, path, e.Attr, size)
 	if errors.Is(err, syscall.ESTALE) { // changed there since it was asked about
 		read := c.disk.read(e.Attr)
-		if e, err = c.stat(ctx, path); err == nil && read && c.o.Conflict != Local {
+		if e, err = c.stat(ctx, path); err == nil && read != nil && c.o.Conflict != Local {
 			err = changedThere("truncate", path)
 		}
 		if err == nil {

@@ -169,12 +169,9 @@ func (s *story) remountOffline() {
 	s.note("silence; a mount without the host; the one before was killed: %v", dies)
 	s.line.die()
 	dir := s.w.o.Dir
-	for dies && dir == s.w.o.Dir {
-		was := s.w.logged()
+	if dies {
 		s.w.Save() // which is done every minute: what the host has answered to since is not known then
-		if found := s.w.snapshot(); slices.Equal(was, s.w.logged()) {
-			dir = found
-		}
+		dir = s.w.snapshot()
 	}
 	for _, o := range s.open {
 		o.Release()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -42,7 +43,8 @@ type duel struct {
 	mu     sync.Mutex // guards the fields below
 	theirs *rand.Rand
 	texts  map[string]*text
-	size   int // of the longest text
+	size   int             // of the longest text
+	taken  map[string]bool // names that we have removed or replaced
 	said   []string
 }
 
@@ -50,6 +52,8 @@ type duel struct {
 type text struct {
 	by       string
 	promised bool // close has said that it is there to stay
+	at       string
+	seen     bool // by who asked for the names, or for a program: it is known then
 	// over is what took its place, as far as who wrote that knew. It need not be
 	// there if that is.
 	over []*text
@@ -60,7 +64,7 @@ func fight(t *testing.T, number uint64) {
 	r := rand.New(rand.NewPCG(number, 1))
 	back := r.IntN(3) > 0
 	w := newWorld(t, func(o *cache.Options) { o.WriteBack = back })
-	d := &duel{w: w, r: r, theirs: rand.New(rand.NewPCG(number, 2)), texts: map[string]*text{}}
+	d := &duel{w: w, r: r, theirs: rand.New(rand.NewPCG(number, 2)), texts: map[string]*text{}, taken: map[string]bool{}}
 	d.note("write-back: %v", back)
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -118,7 +122,7 @@ func (d *duel) note(format string, args ...any) {
 
 // connect puts the line, and the other client, between us and the host.
 func (d *duel) connect() {
-	d.w.host.Remote = &atOnce{d.w.host.Remote, &d.calls}
+	d.w.host.Remote = &atOnce{d.w.host.Remote, d}
 	d.w.host.On(cachetest.Hook{
 		Method: "*", Path: "*",
 		Before: func(ctx context.Context) error { d.perhaps(); return d.line.before(ctx) },
@@ -136,47 +140,121 @@ func (d *duel) perhaps() {
 // tell: see docs/consistency.md for the moment between comparison and change.
 type atOnce struct {
 	cache.Remote
-	calls *sync.RWMutex
+	*duel
+}
+
+func (a *atOnce) Stat(ctx context.Context, path string) (cache.Entry, error) {
+	e, err := a.Remote.Stat(ctx, path)
+	if ctx.Value(program{}) != nil {
+		a.saw(e)
+	}
+	a.note("[stat %s for a program %v: %d, %v]", path, ctx.Value(program{}), e.Attr.Size, err)
+	return e, err
+}
+
+func (a *atOnce) Fetch(ctx context.Context, path string, have cache.Attr, begin func(cache.Attr) (io.Writer, error)) (cache.Attr, error) {
+	got, err := a.Remote.Fetch(ctx, path, have, begin)
+	a.saw(cache.Entry{Attr: got})
+	return got, err
+}
+
+func (a *atOnce) FetchMany(ctx context.Context, paths []string, begin func(int, cache.Attr) (io.Writer, error), done func(int, cache.Attr, error)) error {
+	return a.Remote.FetchMany(ctx, paths, begin, func(i int, got cache.Attr, err error) {
+		a.saw(cache.Entry{Attr: got})
+		done(i, got, err)
+	})
+}
+
+func (a *atOnce) List(ctx context.Context, path string) (cache.Entry, []cache.Entry, error) {
+	self, entries, err := a.Remote.List(ctx, path)
+	a.saw(entries...)
+	return self, entries, err
+}
+
+func (a *atOnce) ListTree(ctx context.Context, path string, limit int, each func(cache.Listing)) (bool, error) {
+	return a.Remote.ListTree(ctx, path, limit, func(l cache.Listing) {
+		a.saw(l.Entries...)
+		each(l)
+	})
 }
 
 func (a *atOnce) Store(ctx context.Context, path string, u cache.Upload) (cache.Attr, error) {
-	a.calls.RLock()
-	defer a.calls.RUnlock()
-	return a.Remote.Store(ctx, path, u)
+	defer a.change()()
+	got, err := a.Remote.Store(ctx, path, u)
+	a.note("[store %d in %s: %v]", u.Size, path, err)
+	return got, err
 }
 
 func (a *atOnce) Batch(ctx context.Context, steps []cache.Step, done func(int, cache.Attr, error)) error {
-	a.calls.RLock()
-	defer a.calls.RUnlock()
-	return a.Remote.Batch(ctx, steps, done)
+	defer a.change()()
+	return a.Remote.Batch(ctx, steps, func(i int, got cache.Attr, err error) {
+		a.note("[%s %s %s: %v]", steps[i].Op, steps[i].Path, steps[i].To, err)
+		done(i, got, err)
+	})
 }
 
-func (a *atOnce) Truncate(ctx context.Context, path string, have cache.Attr, size int64) (cache.Attr, error) {
-	a.calls.RLock()
-	defer a.calls.RUnlock()
-	return a.Remote.Truncate(ctx, path, have, size)
+func (a *atOnce) Remove(ctx context.Context, path string) error {
+	defer a.change()()
+	err := a.Remote.Remove(ctx, path)
+	a.note("[remove %s: %v]", path, err)
+	return err
 }
 
 func (a *atOnce) RemoveIf(ctx context.Context, path string, have cache.Attr) error {
-	a.calls.RLock()
-	defer a.calls.RUnlock()
-	return a.Remote.RemoveIf(ctx, path, have)
+	defer a.change()()
+	err := a.Remote.RemoveIf(ctx, path, have)
+	a.note("[remove %s if it has %d: %v]", path, have.Size, err)
+	return err
+}
+
+func (a *atOnce) Rename(ctx context.Context, from, to string, flags uint32) (cache.Attr, error) {
+	defer a.change()()
+	got, err := a.Remote.Rename(ctx, from, to, flags)
+	a.note("[rename %s %s: %v]", from, to, err)
+	return got, err
 }
 
 func (a *atOnce) RenameIf(ctx context.Context, from, to string, old, over *cache.Attr) (cache.Attr, error) {
-	a.calls.RLock()
-	defer a.calls.RUnlock()
-	return a.Remote.RenameIf(ctx, from, to, old, over)
+	defer a.change()()
+	got, err := a.Remote.RenameIf(ctx, from, to, old, over)
+	a.note("[rename %s %s if these have %s and %s: %v]", from, to, sizeOf(old), sizeOf(over), err)
+	return got, err
+}
+
+// sizeOf says which text is expected, or "-".
+func sizeOf(a *cache.Attr) string {
+	if a == nil {
+		return "-"
+	}
+	return fmt.Sprint(a.Size)
+}
+
+// change is one of ours.
+func (a *atOnce) change() (done func()) {
+	a.duel.calls.RLock()
+	return a.duel.calls.RUnlock
 }
 
 // text makes up one that is longer than all before, out of an older one.
-func (d *duel) text(by, begin string) (string, *text) {
+func (d *duel) text(by, name, begin string) (string, *text) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.size++
 	s := begin + strings.Repeat(string(rune('a'+d.size%26)), d.size-len(begin))
-	d.texts[s] = &text{by: by}
+	d.texts[s] = &text{by: by, at: name}
 	return s, d.texts[s]
+}
+
+// program is what marks the questions that are asked for a program of ours.
+type program struct{}
+
+// saw takes in that the host has told of files: a text is known by its size.
+func (d *duel) saw(entries ...cache.Entry) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for s, x := range d.texts {
+		x.seen = x.seen || slices.ContainsFunc(entries, func(e cache.Entry) bool { return e.Attr.Size == int64(len(s)) })
+	}
 }
 
 func (d *duel) known(s string) *text {
@@ -225,6 +303,9 @@ func (d *duel) other() {
 		}
 		d.note("they rename %s %s", name, to)
 		if to != name {
+			if x := d.known(string(was)); x != nil {
+				x.at = to
+			}
 			d.written(d.known(string(was)), string(over))
 		}
 	case n < 9 && errors.Is(err, fs.ErrNotExist):
@@ -243,7 +324,7 @@ func (d *duel) otherWrites(name, was string, how int) {
 	if how < 2 {
 		begin = was
 	}
-	s, now := d.text("them", begin)
+	s, now := d.text("them", name, begin)
 	var err error
 	if how%2 == 0 {
 		err = os.WriteFile(d.w.path(name), []byte(s), 0o644)
@@ -281,6 +362,8 @@ func (d *duel) goOn(steps int) {
 		}
 	}
 }
+
+func (d *duel) program() context.Context { return context.WithValue(d.w.t.Context(), program{}, true) }
 
 func (d *duel) step() {
 	name := d.draw(d.r)
@@ -325,7 +408,7 @@ func (d *duel) write(name string, how int) error {
 	} else if err := h.Truncate(ctx, 0); err != nil {
 		return err
 	}
-	s, now := d.text("us", begin)
+	s, now := d.text("us", name, begin)
 	d.note("write %d to %s, which had %d", len(s), name, len(was))
 	if _, err := h.WriteAt(ctx, []byte(s[len(begin):]), int64(len(begin))); err != nil {
 		return err
@@ -353,7 +436,8 @@ func (d *duel) rename(from, to string) error {
 	if now := d.known(was); now != nil {
 		d.written(now, over)
 	}
-	return d.w.Rename(context.Background(), from, to, 0)
+	d.taken[to] = true
+	return d.w.Rename(d.program(), from, to, 0)
 }
 
 func (d *duel) remove(name string) error {
@@ -362,7 +446,8 @@ func (d *duel) remove(name string) error {
 		return err
 	}
 	d.note("remove %s, which has %d", name, len(was))
-	err = d.w.Unlink(context.Background(), name)
+	d.taken[name] = true
+	err = d.w.Unlink(d.program(), name)
 	if err == nil || isAway(err) {
 		d.removed(was)
 	}
@@ -399,7 +484,7 @@ func (d *duel) check() {
 		}
 	}
 	for s, x := range d.texts {
-		if x.promised && !x.accounted(found, map[*text]bool{}) {
+		if x.promised && !(x.seen && d.taken[x.at]) && !x.accounted(found, map[*text]bool{}) {
 			d.w.t.Errorf("%d, written by %s, is lost: %q", len(s), x.by, where)
 		}
 	}

@@ -19,6 +19,7 @@ func TestUntoldConflict(t *testing.T) {
 	}
 	for name, do := range map[string]func(w *world) error{
 		"rename over it": func(w *world) error { w.save("new", "newer"); return w.Rename(ctx, "new", "f", 0) },
+		"rename it":      func(w *world) error { return w.Rename(ctx, "f", "g", 0) },
 		"remove":         func(w *world) error { return w.Unlink(ctx, "f") },
 		"save":           func(w *world) error { _, err := w.tryOpen("f", os.O_WRONLY|os.O_TRUNC); return err },
 		"truncate":       func(w *world) error { return truncate(w, 1) },

@@ -328,6 +328,33 @@ func TestFileBelowWhatIsDisputed(t *testing.T) {
 	w.wantNames("d", "g")
 }
 
+// TestDisputedStaysLocked: who renames one file of a batch over another, while the
+// first is to be looked at, waits for both.
+func TestDisputedStaysLocked(t *testing.T) {
+	w := newWorld(t, writeBack)
+	w.entries("")
+	held, release := w.host.Block("Store", "first")
+	w.save("first", "text")
+	<-held
+	w.save("f", "ours")
+	w.save("g", "ours, too")
+	w.put("f", "theirs")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	renamed := make(chan error, 1)
+	w.host.On(cachetest.Hook{Method: "Store", Path: "g", Times: 1, Before: func(context.Context) error {
+		go func() { renamed <- w.Rename(ctx, "f", "g", 0) }()
+		time.Sleep(50 * time.Millisecond) // it waits for what it gets first
+		return nil
+	}})
+	release()
+	wantErr(t, "rename", <-renamed, syscall.EBUSY)
+	w.sent()
+	w.wantThere("f", "theirs")
+	w.wantThere(w.only("f.conflict-"), "ours")
+	w.wantThere("g", "ours, too")
+}
+
 // TestPartOfBatchUnanswered: a batch of which a part was not answered is tried again
 // after a while, and not at once for ever.
 func TestPartOfBatchUnanswered(t *testing.T) {

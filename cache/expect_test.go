@@ -1,11 +1,14 @@
 package cache_test
 
 import (
+	"context"
 	"os"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/scpfs/scpfs/cache"
+	"github.com/scpfs/scpfs/cache/cachetest"
 )
 
 // read has "old" of a file read here, and "foreign" written on the host.
@@ -112,6 +115,24 @@ func TestInodeOfWhatWasReplaced(t *testing.T) {
 		}
 	}
 	t.Error("no inode was given again")
+}
+
+// TestRenameToWhatIsGone: there was something of the name, of another kind even, until
+// the host said that it is gone. What has come since is not replaced.
+func TestRenameToWhatIsGone(t *testing.T) {
+	w := newWorld(t, func(o *cache.Options) { o.Timeouts.Stat = time.Nanosecond })
+	w.mkdir("to")
+	w.put("from", "ours")
+	w.entries("")
+	w.make(os.Remove(w.path("to")))
+	_, err := w.Lookup(t.Context(), "to")
+	wantErr(t, "lookup", err, syscall.ENOENT)
+	w.host.On(cachetest.Hook{Method: "Rename", Path: "from", Times: 1, Before: func(context.Context) error {
+		w.put("to", "theirs")
+		return nil
+	}})
+	wantErr(t, "rename", w.Rename(t.Context(), "from", "to", 0), syscall.EBUSY)
+	w.wantThere("to", "theirs")
 }
 
 // TestUnlinkOfWhatHasCome: nobody here can mean a file of a name that is believed not

@@ -107,12 +107,22 @@ func find(entries []Entry, name string) (Entry, bool) {
 func (c *Cache) stat(ctx context.Context, path string) (Entry, error) {
 	stamp, at := c.tree.stamp(), time.Now()
 	e, err := c.remote.Stat(ctx, path)
+	if isGone(err) {
+		c.vanished(path)
+	}
 	if err != nil {
 		return Entry{}, err
 	}
 	e.Attr = c.backlog.without(path, e.Attr)
 	c.tree.learn(path, stamp, e, at)
 	return e, nil
+}
+
+// vanished takes in that the host does not have a name any more.
+func (c *Cache) vanished(path string) {
+	if _, k := c.tree.last(path); k == known && path != "" {
+		c.tree.forget(path)
+	}
 }
 
 // known is what is known of a name and still believed.

@@ -46,7 +46,7 @@ func (f *File) conflict(ctx context.Context, path string, u Upload) error {
 	if isGone(err) {
 		f.c.tree.forget(path)
 	} else if f.c.o.Conflict == KeepBoth {
-		f.c.conflicts.untoldOf(path)
+		f.c.conflicts.untold.add(path)
 	}
 	f.c.changed(path)
 	f.c.tree.expire(path)
@@ -147,7 +147,7 @@ func (f *File) overrule(ctx context.Context, path string) error {
 // keepBoth stores ours beside the host's. The file that is open here is the
 // copy from then on.
 func (f *File) keepBoth(ctx context.Context, path string) error {
-	copied, err := f.storeAs(ctx, path, "conflict")
+	copied, err := f.storeBeside(ctx, path)
 	f.c.conflicts.add(Conflict{Kind: "conflict", Path: path, Copy: copied})
 	if errors.Is(err, syscall.ESTALE) {
 		f.c.log.Warn("our version was stored beside the host's", "path", path, "copy", copied)
@@ -155,17 +155,16 @@ func (f *File) keepBoth(ctx context.Context, path string) error {
 	return err
 }
 
-// storeAs gives the file a new name, made of the old one and the reason, and
-// stores it there. The error is ESTALE, which is told by a later store if this one
+// storeBeside gives the file a new name, made of the old one, and stores it there. The error is ESTALE, which is told by a later store if this one
 // fails: the file has its new name all the same.
-func (f *File) storeAs(ctx context.Context, path, why string) (name string, err error) {
+func (f *File) storeBeside(ctx context.Context, path string) (name string, err error) {
 	c := f.c
 	f.rebase(Attr{})
 	f.mu.Lock()
 	f.beside = true
 	f.mu.Unlock()
-	for try := 0; ; try++ {
-		name = copyName(path, why, c.o.Hostname, try)
+	for try := range 100 {
+		name = copyName(path, "conflict", c.o.Hostname, try)
 		if !f.become(name) {
 			continue
 		}
@@ -186,10 +185,8 @@ func (f *File) storeAs(ctx context.Context, path, why string) (name string, err 
 		if !errors.Is(err, syscall.ESTALE) {
 			return name, err
 		}
-		if try == 100 {
-			return name, fmt.Errorf("there are too many copies of %s: %w", path, syscall.EEXIST)
-		}
 	}
+	return name, fmt.Errorf("there are too many copies of %s: %w", path, syscall.EEXIST)
 }
 
 // copyName is a name beside another that says where it comes from. The

@@ -30,9 +30,10 @@ type Conflict struct {
 type conflictList struct {
 	d *disk
 
-	mu     sync.Mutex // guards the fields below
-	all    []Conflict
-	untold map[string]bool // files of which nobody knows that they are in conflict, see untold.go
+	untold news
+
+	mu  sync.Mutex // guards the field below
+	all []Conflict
 }
 
 // maxConflicts bounds the list: the oldest are forgotten first, the copies
@@ -54,7 +55,7 @@ type savedConflict struct {
 // openConflicts reads the list that earlier mounts have left. One that is
 // damaged is set aside.
 func openConflicts(d *disk, base string) *conflictList {
-	l := &conflictList{d: d, untold: map[string]bool{}}
+	l := &conflictList{d: d}
 	l.all = l.read(d)
 	l.adopt(base)
 	return l
@@ -193,6 +194,7 @@ func (l *conflictList) removed(path string) {
 // moved takes in that names were changed here. A copy that took the place of
 // the file, or whose name is no more that of a copy, is nobody's conflict.
 func (l *conflictList) moved(from, to string) {
+	l.untold.moved(from, to)
 	if len(l.list()) == 0 {
 		return
 	}
@@ -207,7 +209,6 @@ func (l *conflictList) moved(from, to string) {
 			}
 		}
 		l.all = slices.DeleteFunc(l.all, func(c Conflict) bool { return c.Copy == c.Path })
-		l.untoldMovedLocked(from, to)
 	})
 }
 

@@ -204,7 +204,7 @@ func (c *Cache) renameLater(ctx context.Context, from, to string, flags uint32) 
 	}
 	defer leave()
 	defer unlock()
-	if c.conflicts.isUntold(from) || c.conflicts.isUntold(to) {
+	if c.conflicts.untold.has(from) || c.conflicts.untold.has(to) {
 		return false, nil
 	}
 	src, dst := c.openAt(from), c.openAt(to)

@@ -140,7 +140,7 @@ func (c *Cache) renameAsSeen(ctx context.Context, ch *change) (Attr, error) {
 
 // renameBeside ends a rename whose target somebody else has changed.
 func (c *Cache) renameBeside(ctx context.Context, ch *change) (Attr, error) {
-	c.conflicts.untoldOf(ch.to)
+	c.conflicts.untold.add(ch.to)
 	for try := range 100 {
 		name := copyName(ch.to, "conflict", c.o.Hostname, try)
 		a, err := c.remote.RenameIf(ctx, ch.path, name, nil, &Attr{})

@@ -26,15 +26,14 @@ type disk struct {
 	size    int64 // budget in bytes
 	free    int64 // bytes of the disk to leave free
 
-	mu  sync.Mutex // guards the fields below
-	lru *simplelru.LRU[fileID, stored]
-
-	displaced *simplelru.LRU[version, struct{}] // see displaceLocked
+	mu        sync.Mutex // guards the fields below
+	lru       *simplelru.LRU[fileID, stored]
 	bytes     int64
-	ahead     map[string]int64 // objects that nobody has asked for yet, and their sizes
-	index     *os.File         // appended to; see index.go
-	lines     int              // in index
-	since     int              // lines in index when it was written anew
+	displaced *simplelru.LRU[version, struct{}] // see displaceLocked
+	ahead     map[string]int64                  // objects that nobody has asked for yet, and their sizes
+	index     *os.File                          // appended to; see index.go
+	lines     int                               // in index
+	since     int                               // lines in index when it was written anew
 }
 
 // stored is an object that holds contents of a version.

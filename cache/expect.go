@@ -167,15 +167,16 @@ func (c *Cache) renameOverForeign(ctx context.Context, from, to string, over *At
 		return c.remote.RenameIf(ctx, from, to, nil, &now.Attr)
 	}
 	c.log.Warn("a file was not renamed over another that was changed on the host", "path", from, "to", to)
-	if c.o.Conflict == KeepBoth {
-		c.setBeside(ctx, from, to)
-	}
+	c.setBeside(ctx, from, to)
 	return Attr{}, changedThere("rename", to)
 }
 
-// setBeside gives a file that was to replace another a name beside that: the
-// program will remove it, perhaps, when the rename has failed.
+// setBeside gives a file that was to replace another a name beside that, if both are
+// to be kept: the program will remove it, perhaps, when the rename has failed.
 func (c *Cache) setBeside(ctx context.Context, from, to string) {
+	if c.o.Conflict != KeepBoth {
+		return
+	}
 	for try := range 100 {
 		name := copyName(to, "conflict", c.o.Hostname, try)
 		err := c.rename(ctx, from, name, NoReplace, false)

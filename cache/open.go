@@ -103,7 +103,7 @@ func (f *File) openInTurn(ctx context.Context, path string, flags int) error {
 	if err := f.current(ctx, path, flags); err != nil {
 		return err
 	}
-	f.c.conflicts.seen(path)
+	f.c.conflicts.untold.seen(path)
 	if flags&syscall.O_TRUNC != 0 {
 		return f.truncate(ctx, 0)
 	}

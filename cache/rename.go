@@ -45,7 +45,7 @@ func (c *Cache) Rename(ctx context.Context, from, to string, flags uint32) error
 	}
 	if flags == 0 {
 		if err := c.unaware(ctx, "rename", to); err != nil {
-			c.setBeside(ctx, from, to) // the program may remove it now
+			c.setBeside(ctx, from, to)
 			return err
 		}
 	}

@@ -43,7 +43,7 @@ func (c *Cache) Resolve(ctx context.Context, path string, keep Keep) (saved stri
 	if err != nil {
 		return "", err
 	}
-	c.conflicts.seen(found.Path)
+	c.conflicts.untold.seen(found.Path)
 	switch keep {
 	case KeepOurs:
 		err = c.promote(ctx, found)

@@ -290,6 +290,9 @@ func (c *Cache) truncate(ctx context.Context, path string, size int64) (Attr, er
 
 // truncateOpen is a truncate(2) of a file that is open: the handles see it.
 func (c *Cache) truncateOpen(ctx context.Context, path string, ino uint64, size int64) (Attr, error) {
+	if err := c.unaware(ctx, "truncate", path); err != nil {
+		return Attr{}, err
+	}
 	flags := syscall.O_WRONLY
 	if size == 0 {
 		flags |= syscall.O_TRUNC

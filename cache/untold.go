@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"slices"
+	"sync"
 )
 
 // A conflict that is found in the background is told to nobody: the program has
@@ -12,54 +13,61 @@ import (
 // as those are that are based on contents, see expect.go. It is not if a program
 // has been told meanwhile, by the error of a close, or has opened the host's version.
 
-// untoldOf has nobody know of a conflict about a file yet.
-func (l *conflictList) untoldOf(path string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.untold) >= maxConflicts {
-		clear(l.untold)
-	}
-	l.untold[path] = true
+// news are the files that are in such a conflict.
+type news struct {
+	mu    sync.Mutex // guards the field below
+	paths map[string]bool
 }
 
-func (l *conflictList) isUntold(path string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.untold[path]
+func (u *news) add(path string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.paths == nil || len(u.paths) >= maxConflicts {
+		u.paths = map[string]bool{}
+	}
+	u.paths[path] = true
+}
+
+func (u *news) has(path string) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.paths[path]
 }
 
 // seen takes in that a program knows what the host has under a name, and tells
-// whether that was in a conflict of which nobody knew.
-func (l *conflictList) seen(path string) (news bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	news = l.untold[path]
-	delete(l.untold, path)
+// whether that was news.
+func (u *news) seen(path string) (news bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	news = u.paths[path]
+	delete(u.paths, path)
 	return news
+}
+
+// moved takes in that names were changed here.
+func (u *news) moved(from, to string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for path := range u.paths {
+		if p, ok := moved(path, from, to); ok {
+			delete(u.paths, path)
+			u.paths[p] = true
+		}
+	}
 }
 
 // told takes in that a program was told of a conflict, by the name of its copy.
 func (l *conflictList) told(copied string) {
 	all := l.list()
 	if i := slices.IndexFunc(all, func(c Conflict) bool { return c.Copy == copied }); i >= 0 {
-		l.seen(all[i].Path)
-	}
-}
-
-// untoldMovedLocked takes in that names were changed here.
-func (l *conflictList) untoldMovedLocked(from, to string) {
-	for path := range l.untold {
-		if p, ok := moved(path, from, to); ok {
-			delete(l.untold, path)
-			l.untold[p] = true
-		}
+		l.untold.seen(all[i].Path)
 	}
 }
 
 // unaware refuses a change that would replace or remove the host's version of a
 // file in a conflict that was told to nobody. The file is locked.
 func (c *Cache) unaware(ctx context.Context, op, path string) error {
-	if !c.conflicts.seen(path) {
+	if !c.conflicts.untold.seen(path) {
 		return nil
 	}
 	if _, err := c.entry(ctx, path); isGone(err) {

@@ -78,3 +78,23 @@ func untold(t *testing.T) *world {
 	w.wantThere(w.only("f.conflict-"), "ours")
 	return w
 }
+
+// TestUntoldConflictWhileAway: a truncation that waits for the host has the same to
+// replace.
+func TestUntoldConflictWhileAway(t *testing.T) {
+	w := untold(t)
+	w.host.Fail("*", syscall.ENOTCONN)
+	w.save("other", "text")
+	w.eventually("the host is known to be away", w.IsAway)
+	truncate := func() error {
+		_, err := w.Truncate(t.Context(), "f", w.lookup("f").Attr.Ino, 0)
+		return err
+	}
+	wantErr(t, "the first time", truncate(), syscall.EBUSY)
+	if err := truncate(); err != nil {
+		t.Errorf("again: %v", err)
+	}
+	w.answers()
+	w.sent()
+	w.wantThere("f", "")
+}

@@ -17,6 +17,7 @@ type ahead struct {
 	mu      sync.Mutex // guards the fields below
 	last    string     // the file opened last that was not here
 	at      time.Time
+	aligned bool                     // that one and the one before it seem to be one reader's
 	busy    chan struct{}            // while a stream is under way; closed when it is known what comes
 	coming  map[string]chan struct{} // paths under way; closed when the file is here or will not be
 	budget  int64                    // bytes of the next stream
@@ -49,8 +50,13 @@ func (c *Cache) opened(path string) {
 		return
 	}
 	where, ok := c.reading(last, path)
+	aligned := a.aligned
+	a.aligned = ok
+	if !ok || where.deep && !aligned {
+		return // names that are hashes are neighbours by chance, once
+	}
 	budget := a.judgeLocked(c.mostAhead())
-	if !ok || budget < leastBudget {
+	if budget < leastBudget {
 		return
 	}
 	a.busy = make(chan struct{})

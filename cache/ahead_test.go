@@ -277,6 +277,23 @@ func TestOneNameEverywhere(t *testing.T) {
 	}
 }
 
+// Two files of which one is the next after the other in another directory may be so by
+// chance: git opens a commit and its tree, whose names are hashes. Three are not.
+func TestNeighboursByChance(t *testing.T) {
+	w := newWorld(t, looksAhead)
+	w.library(30, 1)
+	w.browse(30, 1)
+	w.fake.Reset()
+	for _, d := range []int{23, 5, 6, 25, 2, 8} {
+		w.want(fmt.Sprint("lib/", d, "/0"), fmt.Sprintf("text of %d-0", d))
+	}
+	w.wantCalls("to read six files", "Fetch 6")
+	w.leaf(30, 1)
+	if calls := w.fake.Calls(); calls["FetchMany"] == 0 || calls["Fetch"] > 10 {
+		t.Errorf("the calls for those in turn were %v", calls)
+	}
+}
+
 // Who reads one directory after the other gets what is in the next ones as
 // well.
 func TestFetchAheadInSubtree(t *testing.T) {

@@ -62,10 +62,12 @@ func (l *lab) prepare() error {
 	return err
 }
 
-// environment is what every program runs with: nothing of the user's.
+// environment is what every program runs with: nothing of the user's. Commits have a
+// fixed date, so that their names, and what is done for these, are the same every time.
 func environment(home string) []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + home, "LC_ALL=C", "TZ=UTC", "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_DATE=2025-01-01T00:00:00Z", "GIT_COMMITTER_DATE=2025-01-01T00:00:00Z",
 	}
 }
 

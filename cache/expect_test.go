@@ -136,13 +136,25 @@ func TestRenameToWhatIsGone(t *testing.T) {
 }
 
 // TestUnlinkOfWhatHasCome: nobody here can mean a file of a name that is believed not
-// to exist, such as that of a conflict which was resolved by a copy just now.
+// to exist, such as that of a conflict which was resolved by a copy just now, or of
+// which the host has just said that it is gone.
 func TestUnlinkOfWhatHasCome(t *testing.T) {
 	w := newWorld(t)
+	w.put("g", "text")
 	w.entries("")
 	w.put("f", "theirs")
 	wantErr(t, "unlink", w.Unlink(t.Context(), "f"), syscall.ENOENT)
 	w.wantThere("f", "theirs")
+
+	w.make(os.Remove(w.path("g")))
+	_, err := w.tryOpen("g", os.O_RDONLY)
+	wantErr(t, "open", err, syscall.ENOENT)
+	w.host.On(cachetest.Hook{Method: "Stat", Path: "g", Times: 1, After: func(err error) error {
+		w.put("g", "theirs")
+		return err
+	}})
+	wantErr(t, "unlink", w.Unlink(t.Context(), "g"), syscall.ENOENT)
+	w.wantThere("g", "theirs")
 }
 
 // TestRenameOverWhatChanged: a save by renaming is a change of what was read

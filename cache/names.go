@@ -226,11 +226,14 @@ func (c *Cache) Unlink(ctx context.Context, path string) error {
 		return err
 	}
 	defer leave()
-	_, unlock, err := c.lockNames(ctx, path, path)
+	vacant, unlock, err := c.lockNames(ctx, path, path)
 	if err != nil {
 		return err
 	}
 	defer unlock()
+	if vacant {
+		return syscall.ENOENT // what may have come since is not meant
+	}
 	if err := c.unaware(ctx, "remove", path); err != nil {
 		return err
 	}

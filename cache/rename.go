@@ -58,8 +58,10 @@ func (c *Cache) Rename(ctx context.Context, from, to string, flags uint32) error
 // now that it does not have the second.
 func (c *Cache) lockNames(ctx context.Context, from, to string) (vacant bool, unlock func(), err error) {
 	stamp := c.tree.stamp()
-	c.identify(ctx, from)
-	vacant = c.identify(ctx, to)
+	vacant = c.identify(ctx, from)
+	if to != from {
+		vacant = c.identify(ctx, to)
+	}
 	for {
 		a, b := c.holdAt(from), c.holdAt(to)
 		unlock, err := lockAll(ctx, a, b)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fs"
 	"github.com/hanwen/go-fuse/v2/fuse"
+	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"github.com/scpfs/scpfs/cache"
@@ -53,8 +54,8 @@ type FS struct {
 	root  *Node
 	plus  plus
 	crowd crowd
-	odd   sync.Map // operations and paths of errors already logged
-	said  sync.Map // what nodes leave for the bridge
+	odd   *lru.Cache[string, struct{}] // operations and paths of errors already logged
+	said  sync.Map                     // what nodes leave for the bridge
 	lend  lending
 	tells notifier
 
@@ -67,7 +68,7 @@ type FS struct {
 
 // New makes a file system of a cache.
 func New(c *cache.Cache, o Options) *FS {
-	f := &FS{cache: c, o: o, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler))}
+	f := &FS{cache: c, o: o, log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), odd: newOdd()}
 	f.root = &Node{fs: f}
 	f.stale = newStale()
 	f.crowd.f = f

@@ -79,7 +79,7 @@ func (w *crashedWriter) saw(op crashOp) {
 	}
 	w.begun = nil
 	w.count(op)
-	if wrong := w.worlds.take(op); wrong != "" {
+	if wrong := w.worlds.take(op, w.given); wrong != "" {
 		w.failLocked(wrong)
 	}
 	if len(w.worlds.models) > 4096 {

@@ -26,14 +26,16 @@ var interrupted = []syscall.Errno{
 	syscall.ECONNABORTED, syscall.EHOSTUNREACH, syscall.EINTR, syscall.EPIPE,
 }
 
-// take takes in that a call has ended. It returns what cannot be.
-func (w *crashWorlds) take(op crashOp) string {
+// take takes in that a call has ended, perhaps while the program was being killed: then
+// the kernel says EIO of a request that it cannot copy to or from who is dying
+// (fuse_dev_do_read in fs/fuse/dev.c). It returns what cannot be.
+func (w *crashWorlds) take(op crashOp, dying bool) string {
 	switch {
 	case op.Errno == 0:
 		return w.keep(op, true)
 	case op.harmless(), op.Errno == syscall.EEXIST:
 		return w.keep(op, false)
-	case op.Kind == "write" && op.Errno == syscall.EIO: // what the kernel says of one that was done in part
+	case op.Errno == syscall.EIO && (dying || op.Kind == "write"): // a write that was done in part
 	case !slices.Contains(interrupted, op.Errno):
 		return fmt.Sprintf("an error that nothing explains: %v", op)
 	}

@@ -128,6 +128,9 @@ func (c *Cache) ours(path string, now Attr) bool {
 
 // renameThere renames on the host.
 func (c *Cache) renameThere(ctx context.Context, from, to string, flags uint32, vacant bool) (Attr, error) {
+	if a, k := c.tree.last(from); k == known && isDir(a) && flags == 0 {
+		return c.renameDirThere(ctx, from, to, a)
+	}
 	old, over := c.shown(from), c.overShown(to)
 	if over == nil && vacant {
 		over = &Attr{}
@@ -151,6 +154,20 @@ func (c *Cache) renameThere(ctx context.Context, from, to string, flags uint32, 
 		return Attr{}, changedThere("rename", from)
 	}
 	return c.renameOverForeign(ctx, from, to, over)
+}
+
+// renameDirThere renames a directory, if it is one still. It can take the place of an
+// empty one only, where a file would replace what nobody here has seen.
+func (c *Cache) renameDirThere(ctx context.Context, from, to string, dir Attr) (Attr, error) {
+	a, err := c.remote.RenameIf(ctx, from, to, &dir, nil)
+	if !errors.Is(err, syscall.ESTALE) {
+		return a, err
+	}
+	if _, err := c.stat(ctx, from); err != nil {
+		return Attr{}, err // it is gone, perhaps
+	}
+	c.log.Warn("a directory was not renamed: it is something else on the host", "path", from, "to", to)
+	return Attr{}, changedThere("rename", from)
 }
 
 // renameOverForeign ends a rename whose target was changed on the host.

@@ -135,6 +135,22 @@ func TestRenameToWhatIsGone(t *testing.T) {
 	w.wantThere("to", "theirs")
 }
 
+// TestRenameOfWhatWasADirectory: a file that has taken its place is not renamed over
+// another, which is nothing that a program here can have meant.
+func TestRenameOfWhatWasADirectory(t *testing.T) {
+	w := newWorld(t)
+	w.mkdir("from")
+	w.mkdir("to")
+	w.entries("")
+	for _, name := range []string{"from", "to"} {
+		w.make(os.Remove(w.path(name)))
+		w.put(name, "theirs, "+name)
+	}
+	wantErr(t, "rename", w.Rename(t.Context(), "from", "to", 0), syscall.EBUSY)
+	w.wantThere("from", "theirs, from")
+	w.wantThere("to", "theirs, to")
+}
+
 // TestUnlinkOfWhatHasCome: nobody here can mean a file of a name that is believed not
 // to exist, such as that of a conflict which was resolved by a copy just now, or of
 // which the host has just said that it is gone.

@@ -50,9 +50,9 @@ type duel struct {
 // text is what somebody has written to a file. No two are equal.
 type text struct {
 	by       string
-	promised bool // close has said that it is there to stay
-	at       string
-	seen     bool // by who asked for the names, or for a program: it is known then
+	promised bool     // close has said that it is there to stay
+	at       []string // its name, or what may be
+	seen     bool     // by who asked for the names, or for a program: it is known then
 	// over is what took its place, as far as who wrote that knew. It need not be
 	// there if that is.
 	over []*text
@@ -141,7 +141,7 @@ func (d *duel) text(by, name, begin string) (string, *text) {
 	defer d.mu.Unlock()
 	d.size++
 	s := begin + strings.Repeat(string(rune('a'+d.size%26)), d.size-len(begin))
-	d.texts[s] = &text{by: by, at: name}
+	d.texts[s] = &text{by: by, at: []string{name}}
 	return s, d.texts[s]
 }
 
@@ -204,7 +204,7 @@ func (d *duel) other() {
 		d.note("they rename %s %s", name, to)
 		if to != name {
 			if x := d.known(string(was)); x != nil {
-				x.at = to
+				x.at = []string{to}
 			}
 			d.written(d.known(string(was)), string(over))
 		}
@@ -212,9 +212,29 @@ func (d *duel) other() {
 		if os.Mkdir(at, 0o755) == nil {
 			d.note("they mkdir %s", name)
 		}
-	case isDir:
+	case isDir && n%2 == 0:
 		if syscall.Rmdir(at) == nil {
 			d.note("they rmdir %s", name)
+		}
+	case isDir:
+		if to := d.draw(d.theirs); syscall.Rename(at, d.w.path(to)) == nil {
+			d.note("they rename the directory %s %s", name, to)
+			d.movedDir(name, to, true)
+		}
+	}
+}
+
+// movedDir takes in that a directory has another name, or may have.
+func (d *duel) movedDir(from, to string, sure bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, x := range d.texts {
+		for i, name := range x.at {
+			if rest, ok := strings.CutPrefix(name, from+"/"); ok && sure {
+				x.at[i] = path.Join(to, rest)
+			} else if ok {
+				x.at = append(x.at, path.Join(to, rest))
+			}
 		}
 	}
 }
@@ -247,7 +267,7 @@ func (d *duel) draw(r *rand.Rand) string {
 	if r.IntN(3) == 0 {
 		return path.Join(string("de"[r.IntN(2)]), name)
 	}
-	if r.IntN(12) == 0 {
+	if r.IntN(6) == 0 {
 		return string("de"[r.IntN(2)])
 	}
 	return name
@@ -321,6 +341,9 @@ func (d *duel) write(name string, how int) error {
 
 // rename moves a file. Both are read before: else the names are meant.
 func (d *duel) rename(from, to string) error {
+	if e, err := d.w.Lookup(d.program(), from); err == nil && e.Attr.Mode&syscall.S_IFMT == syscall.S_IFDIR {
+		return d.renameDir(from, to)
+	}
 	was, err := d.w.textOf(from)
 	if err != nil {
 		return err
@@ -338,6 +361,18 @@ func (d *duel) rename(from, to string) error {
 	}
 	d.taken[to] = true
 	return d.w.Rename(d.program(), from, to, 0)
+}
+
+func (d *duel) renameDir(from, to string) error {
+	if e, err := d.w.Lookup(d.program(), to); err == nil && e.Attr.Mode&syscall.S_IFMT != syscall.S_IFDIR {
+		return syscall.ENOTDIR // says the kernel
+	}
+	d.note("rename the directory %s %s", from, to)
+	err := d.w.Rename(d.program(), from, to, 0)
+	if err == nil || isAway(err) {
+		d.movedDir(from, to, err == nil)
+	}
+	return err
 }
 
 func (d *duel) remove(name string) error {
@@ -384,11 +419,16 @@ func (d *duel) check() {
 		}
 	}
 	for s, x := range d.texts {
-		if x.promised && !(x.seen && d.taken[x.at]) && !x.accounted(found, map[*text]bool{}) {
+		if x.promised && !(x.seen && d.takes(x.at)) && !x.accounted(found, map[*text]bool{}) {
 			d.w.t.Errorf("%d, written by %s, is lost: %q", len(s), x.by, where)
 		}
 	}
 	d.agree()
+}
+
+// takes tells whether we have taken one of the names from what had it.
+func (d *duel) takes(names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return d.taken[name] })
 }
 
 // accounted tells whether a text is there, or need not be.

@@ -19,8 +19,9 @@ func (c *Client) removeIf(path string, have Attr) string {
 
 // RenameIf is [Client.Rename] without flags of what still is as expected: from
 // has the contents of the version old, and to those of the version over; one
-// whose Ino is 0 says that there is nothing, nil that it may be anything. Else
-// it fails with [ErrChanged] and nothing is renamed.
+// whose Ino is 0 says that there is nothing, nil that it may be anything. Of a
+// directory it is expected only that it is one. Else it fails with [ErrChanged] and
+// nothing is renamed.
 func (c *Client) RenameIf(ctx context.Context, from, to string, old, over *Attr) (Attr, error) {
 	if err := c.usable(from, to); err != nil {
 		return Attr{}, fail("rename", from, err)
@@ -40,6 +41,8 @@ func (c *Client) contents(a *Attr) string {
 		return "''"
 	case a.Ino == 0:
 		return "-"
+	case isDir(*a):
+		return "/"
 	}
 	v := versionOf(c.Host().Engine, *a)
 	return quote(v[:strings.LastIndexAny(v, changeTimeBegins(c.Host().Engine))+1])

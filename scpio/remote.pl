@@ -284,6 +284,7 @@ sub still {
 	return 1 if $want eq '';
 	my $s = st($path);
 	return !$s if $want eq '-';
+	return $s && $s->{type} eq 'd' if $want eq '/';
 	return is($s, "$want*");
 }
 

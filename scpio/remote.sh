@@ -534,10 +534,12 @@ M() {
 }
 
 # q PATH WANT: whether a file is what a change is based on: its version begins
-# with WANT. "-" says that there must be none, "" that it may be anything.
+# with WANT. "-" says that there must be none, "/" that it is a directory, "" that it
+# may be anything.
 q() {
 	case $2 in
 	'') return ;;
+	/) [ -d "$1" ] && { [ -n "$h" ] || [ ! -L "$1" ]; }; return ;;
 	-) [ ! -e "$1" ] && [ ! -L "$1" ]; return ;;
 	esac
 	o=$(v "$1")
@@ -557,9 +559,10 @@ m() {
 }
 
 # V FROM TO FAR: replace. Between directories (FAR is not empty) mv would copy
-# where a mount point of the same file system lies between. What rename(2) finds in the names themselves is found
-# before mv can see it differently: two names of one file stay as they are,
-# a directory goes nowhere below itself, and a link may replace its target.
+# where a mount point of the same file system lies between. What rename(2) finds in
+# the names themselves is found before mv can see it differently: two names of one
+# file stay as they are, a directory goes nowhere below itself, and a link may
+# replace its target.
 V() {
 	[ "$1" != "$2" ] || return 0
 	if [ -d "$1" ] && [ ! -L "$1" ]; then

@@ -17,6 +17,9 @@ func (d *Dir) still(path string, want *cache.Attr) bool {
 	if want.Ino == 0 {
 		return errors.Is(err, syscall.ENOENT)
 	}
+	if want.Mode&syscall.S_IFMT == syscall.S_IFDIR {
+		return err == nil && now.Mode&syscall.S_IFMT == syscall.S_IFDIR
+	}
 	now.Ctime = want.Ctime
 	return err == nil && sameVersion(now, *want)
 }

@@ -65,4 +65,19 @@ func testRenameIf(t *testing.T, s *subject) {
 	}
 	_, err = s.RenameIf(t.Context(), "over", "d/new", nil, nil)
 	wantErr(t, "of nothing", err, syscall.ENOENT)
+
+	d := version(t, s, "d")
+	s.write(t, "d/more", "")
+	a, err = s.RenameIf(t.Context(), "d", "e", &d, nil)
+	check(t, err)
+	s.same(t, "e", a)
+	s.write(t, "d", "a file")
+	check(t, os.Symlink("e", s.abs("link")))
+	for _, from := range []string{"d", "link", "none"} {
+		_, err = s.RenameIf(t.Context(), from, "g", &d, nil)
+		wantErr(t, from+", which is no directory", err, syscall.ESTALE)
+	}
+	s.write(t, "file", "")
+	_, err = s.RenameIf(t.Context(), "e", "file", &a, nil)
+	wantErr(t, "over a file", err, syscall.ENOTDIR)
 }

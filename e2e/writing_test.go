@@ -49,6 +49,7 @@ func TestWritesInFewRoundTrips(t *testing.T) {
 // was, also where it is empty and another descriptor of it was closed before.
 func TestClosedTwice(t *testing.T) {
 	m := mountAt(t, scptest.Start(t), mountOptions{words: []string{"cache_timeout=0"}})
+	files := 0
 	for command, want := range map[string]string{
 		": >f":                         "",
 		"echo text >f":                 "text\n",
@@ -61,15 +62,21 @@ func TestClosedTwice(t *testing.T) {
 		"exec 9>f 8>f; exec 9>&-":      "",
 		"sh -c 'exec 9>f; kill -9 $$'": "",
 	} {
-		writeAged(t, m.there("f"), "old")
-		shell(t, m.Point, "("+command+") || true")
+		// Each has a file of its own: that the store of one who was killed has succeeded
+		// may not have been heard yet, and then "old" would be a foreign change.
+		files++
+		dir := fmt.Sprint(files)
+		there := m.there(dir + "/f")
+		mkdir(t, m.there(dir))
+		writeAged(t, there, "old")
+		shell(t, m.path(dir), "("+command+") || true")
 		if strings.Contains(command, "kill") { // which ends the wait of its close as well
 			waitUntil(t, "the host has it", func() bool {
-				got, err := os.ReadFile(m.there("f"))
+				got, err := os.ReadFile(there)
 				return err == nil && string(got) == want
 			})
 		}
-		if got, err := os.ReadFile(m.there("f")); err != nil || string(got) != want {
+		if got, err := os.ReadFile(there); err != nil || string(got) != want {
 			t.Errorf("after %s the host has %q, want %q: %v", command, got, want, err)
 		}
 	}

@@ -73,7 +73,7 @@ sub failed {
 	return z(1, $said);
 }
 
-# a PATH [NAME]: adds the attributes to the answer, and returns them.
+# a PATH|FILE [NAME]: adds the attributes to the answer, and returns them.
 sub a {
 	my ($path, $name) = (@_, '');
 	my $s = st($path) or return;
@@ -83,7 +83,7 @@ sub a {
 	return $s;
 }
 
-# f PATH...: the end of a change that went well.
+# f PATH|FILE...: the end of a change that went well.
 sub f { a($_) or return failed() for @_; return z(0, '') }
 
 # d PATH [NAME]: adds the attributes of the directory that a name is in, which a
@@ -464,7 +464,7 @@ sub removed {
 			return conflict("$tmp+", $target);
 		}
 		unlink "$tmp+";
-		return f($target);
+		return f($file); # which may have another name by now
 	},
 	M => sub {
 		my ($from, $to, $how) = @_;

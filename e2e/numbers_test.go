@@ -29,13 +29,17 @@ func TestInodeNumberGivenAway(t *testing.T) {
 	must(err)
 	old := time.Now().Add(3 * time.Second)
 	time.Sleep(1500 * time.Millisecond)
-	must(os.WriteFile(m.path("first"), []byte("first"), 0o644))
-	giveInode(t, m.there(), "first", "other")
+	names := make([]string, 8)
+	for i := range names {
+		names[i] = fmt.Sprint("first", i)
+		must(os.WriteFile(m.path(names[i]), []byte("first"), 0o644))
+	}
+	first := giveInode(t, m.there(), names, "other")
 	time.Sleep(time.Until(old))
 	_, err = os.Stat(m.path("other"))
 	must(err)
 
-	f, err := os.OpenFile(m.path("first"), os.O_WRONLY, 0)
+	f, err := os.OpenFile(m.path(first), os.O_WRONLY, 0)
 	if err == nil { // it may be said to be there still
 		f.WriteString("written to the first")
 		f.Close()
@@ -50,34 +54,41 @@ func TestInodeNumberGivenAway(t *testing.T) {
 	}
 }
 
-// giveInode removes one file in a directory and gives its inode number to a new
-// one, which takes the place of another.
-func giveInode(t *testing.T, dir, from, to string) {
+// giveInode removes files in a directory and gives the inode number of one of them to
+// a new file, which takes the place of another. The numbers of the others may go to
+// whoever makes files on this machine just then.
+func giveInode(t *testing.T, dir string, names []string, to string) (given string) {
 	t.Helper()
-	st, err := os.Stat(filepath.Join(dir, from))
-	if err != nil {
-		t.Fatal(err)
-	}
-	was := st.Sys().(*syscall.Stat_t).Ino
-	if err := os.Remove(filepath.Join(dir, from)); err != nil {
-		t.Fatal(err)
+	was := map[uint64]string{}
+	for _, name := range names {
+		was[inode(t, filepath.Join(dir, name))] = name
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for i := range 1000 {
 		name := filepath.Join(dir, fmt.Sprint("new", i))
 		if err := os.WriteFile(name, []byte("the other"), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		st, err := os.Stat(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if st.Sys().(*syscall.Stat_t).Ino != was {
+		given, ok := was[inode(t, name)]
+		if !ok {
 			continue
 		}
 		if err := os.Rename(name, filepath.Join(dir, to)); err != nil {
 			t.Fatal(err)
 		}
-		return
+		return given
 	}
 	scptest.Missing(t, "ext4", "the file system of temporary files does not give inode numbers again")
+	return ""
+}
+
+func inode(t *testing.T, path string) uint64 {
+	t.Helper()
+	st, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st.Sys().(*syscall.Stat_t).Ino
 }

@@ -135,6 +135,9 @@ func (c *sshConn) startSession(ch ssh.Channel, reqs <-chan *ssh.Request, command
 	}()
 	if _, err := ch.SendRequest("exec", false, ssh.Marshal(struct{ Command string }{command})); err != nil {
 		ch.Close()
+		if errors.Is(err, io.EOF) {
+			return nil, errSilent // closed at once, perhaps in the place of another: see settle
+		}
 		return nil, fmt.Errorf("%w: %w", syscall.ENOTCONN, err)
 	}
 	feed, in := io.Pipe()

@@ -46,7 +46,11 @@ func (c *Cache) opened(path string) {
 	defer a.mu.Unlock()
 	last, at := a.last, a.at
 	a.last, a.at = path, time.Now()
-	if a.busy != nil || last == "" || last == path || time.Since(at) > aheadWithin {
+	if last == "" || time.Since(at) > aheadWithin {
+		a.aligned = false
+		return
+	}
+	if a.busy != nil || last == path {
 		return
 	}
 	where, ok := c.reading(last, path)

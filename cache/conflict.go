@@ -155,8 +155,9 @@ func (f *File) keepBoth(ctx context.Context, path string) error {
 	return err
 }
 
-// storeBeside gives the file a new name, made of the old one, and stores it there. The error is ESTALE, which is told by a later store if this one
-// fails: the file has its new name all the same.
+// storeBeside gives the file a new name, made of the old one, and stores it there. The
+// error is ESTALE, which is told by a later store if this one fails: the file has its
+// new name all the same.
 func (f *File) storeBeside(ctx context.Context, path string) (name string, err error) {
 	c := f.c
 	f.rebase(Attr{})

@@ -60,7 +60,8 @@ type Remote interface {
 	// RemoveIf and RenameIf do what Remove, and Rename without flags, do, if
 	// the files have the contents of these versions (inode, size, time of the
 	// last write). One whose Ino is 0 says that there is none, nil that it may
-	// be any; one of a directory that there is one. Else, also when a file is gone, the error is ESTALE.
+	// be any; one of a directory that there is one. Else, also when a file is
+	// gone, the error is ESTALE.
 	RemoveIf(ctx context.Context, path string, have Attr) error
 	RenameIf(ctx context.Context, from, to string, old, over *Attr) (Attr, error)
 	Setattr(ctx context.Context, path string, ch Change) (Attr, error)

@@ -39,7 +39,7 @@ func (f *FS) errno(op, path string, err error) syscall.Errno {
 		return syscall.ETIMEDOUT
 	}
 	if said, _ := f.odd.ContainsOrAdd(op+" "+path, struct{}{}); !said {
-		f.log.Warn("failed for a reason that has no number", "op", op, "path", path, "err", err)
+		f.log.Warn("input/output error", "op", op, "path", path, "err", err)
 	}
 	return syscall.EIO
 }
